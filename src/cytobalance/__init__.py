@@ -1,0 +1,1 @@
+"""Balance cell-image data sets and tell honestly whether balancing helped."""

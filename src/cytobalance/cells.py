@@ -1,0 +1,98 @@
+"""Cell sets on disk: `images.npy` beside `cells.csv`, one row an image."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cytobalance.errors import StudyError
+from cytobalance.runtime import atomic_file, atomic_folder
+
+# Columns of a real cell set. `group` holds what must stay on one side of a split.
+CELL_COLUMNS = (
+    "cell_id",
+    "source",
+    "file",
+    "subject",
+    "raw_label",
+    "type",
+    "label",
+    "group",
+    "width",
+    "height",
+)
+REJECTED_COLUMNS = ("source", "file", "raw_label", "stage", "reason")
+
+
+@dataclass(frozen=True)
+class CellSet:
+    """Images uint8 [N, S, S, 3] (RGB, 0..255) and their table of N rows."""
+
+    images: np.ndarray
+    table: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def pixel_id(pixels: np.ndarray) -> str:
+    """Identity of decoded pixels uint8 [H, W, 3]: SHA-256 of shape and bytes, 16 hex."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()[:16]
+
+
+def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read one of the pipeline's CSV tables; empty text stays empty, never NaN.
+
+    `text`: columns kept as strings even where all values look like numbers.
+    Identifiers (`cell_id`, `subject`, `file`, `group`, `raw_label`) always are.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise StudyError(f"{path} is missing; run `dvc repro` to make it")
+    always = ("cell_id", "subject", "file", "group", "raw_label", "source", "label")
+    kinds = dict.fromkeys((*always, *text), str)
+    return pd.read_csv(path, dtype=kinds, keep_default_na=False)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a CSV table atomically, with the same bytes for the same input."""
+    with atomic_file(path) as partial:
+        table.to_csv(partial, index=False, lineterminator="\n", float_format="%.6g")
+
+
+def read_cells(folder: Path) -> CellSet:
+    """Read a cell set; images are memory-mapped and read only.
+
+    Raises StudyError where the folder is missing or the two files disagree.
+    """
+    folder = Path(folder)
+    table = read_table(folder / "cells.csv")
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    if len(images) != len(table):
+        raise StudyError(
+            f"{folder}: {len(images)} images but {len(table)} rows; "
+            "delete the folder and run `dvc repro`"
+        )
+    return CellSet(images, table)
+
+
+def create_images(folder: Path, count: int, size: int) -> np.ndarray:
+    """New writable memory map uint8 [count, size, size, 3] at `folder/images.npy`."""
+    shape = (count, size, size, 3)
+    path = Path(folder) / "images.npy"
+    if count == 0:  # NumPy can't map an empty file
+        np.save(path, np.zeros(shape, np.uint8))
+        return np.zeros(shape, np.uint8)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+
+def write_cells(folder: Path, images: np.ndarray, table: pd.DataFrame) -> None:
+    """Write a cell set atomically. images: uint8 [N, S, S, 3], table: N rows."""
+    assert len(images) == len(table) and images.dtype == np.uint8
+    with atomic_folder(folder) as partial:
+        np.save(partial / "images.npy", images)
+        write_table(partial / "cells.csv", table)

@@ -1,0 +1,74 @@
+"""What every stage needs to run: seeds by name, atomic writes, one-line errors."""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from cytobalance.errors import StudyError
+
+
+def derive_seed(seed: int, *names: object) -> int:
+    """Seed of the stream `names` under the study's `seed`, in [0, 2**63).
+
+    Streams are independent of each other, so a new one never shifts another's
+    numbers.
+    """
+    text = "/".join(str(part) for part in (seed, *names))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
+
+
+def random_stream(seed: int, *names: object) -> np.random.Generator:
+    """NumPy generator of the stream `names` under the study's `seed`."""
+    return np.random.default_rng(derive_seed(seed, *names))
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial{path.suffix}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; on success it takes the place of `path`."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        partial.rename(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    """Run a stage's `main`; a `StudyError` ends it with one line and exit code 1."""
+    try:
+        main()
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def show_progress(steps, total: int | None = None, desc: str = "", unit: str = "it"):
+    """`steps` behind a progress bar on a terminal, and silent anywhere else."""
+    from tqdm import tqdm
+
+    return tqdm(steps, total=total, desc=desc, unit=unit, disable=None, leave=False)

@@ -1,0 +1,131 @@
+"""The one table of cell types, classes, colours and the sources' own codes."""
+
+from dataclasses import dataclass
+
+# The 19 types of Hazra 2022, Table 1, in the order of the 12 classes they join.
+TYPES = (
+    "basophil",
+    "eosinophil",
+    "erythroblast",
+    "immature_granulocyte",
+    "myelocyte",
+    "metamyelocyte",
+    "lymphocyte",
+    "lymphocyte_atypical",
+    "lymphocyte_typical",
+    "monoblast",
+    "monocyte",
+    "myeloblast",
+    "neutrophil",
+    "neutrophil_band",
+    "neutrophil_segmented",
+    "platelet",
+    "promyelocyte",
+    "promyelocyte_bilobed",
+    "smudge_cell",
+)
+
+
+@dataclass(frozen=True)
+class CellClass:
+    """One class of a study: its types, its sign in confusion matrices, its colour."""
+
+    types: tuple[str, ...]
+    short: str
+    colour: str
+
+
+# The 12 classes of Hazra 2022, Table 2, in the paper's index order (section 3.2).
+# Colours: one hue a class, far enough apart in lightness to survive grey printing.
+CLASSES = {
+    "basophil": CellClass(("basophil",), "BAS", "#4b3b8f"),
+    "eosinophil": CellClass(("eosinophil",), "EOS", "#e4572e"),
+    "erythroblast": CellClass(("erythroblast",), "EBO", "#a61c3c"),
+    "immature_granulocyte": CellClass(
+        ("immature_granulocyte", "myelocyte", "metamyelocyte"), "IG", "#e9a23b"
+    ),
+    "lymphocyte": CellClass(
+        ("lymphocyte", "lymphocyte_atypical", "lymphocyte_typical"), "LYM", "#2e86ab"
+    ),
+    "monoblast": CellClass(("monoblast",), "MOB", "#17594a"),
+    "monocyte": CellClass(("monocyte",), "MON", "#5aa897"),
+    "myeloblast": CellClass(("myeloblast",), "MYB", "#7a306c"),
+    "neutrophil": CellClass(
+        ("neutrophil", "neutrophil_band", "neutrophil_segmented"), "NEU", "#c87fb3"
+    ),
+    "platelet": CellClass(("platelet",), "PLT", "#8d8741"),
+    "promyelocyte": CellClass(
+        ("promyelocyte", "promyelocyte_bilobed"), "PMO", "#b5651d"
+    ),
+    "smudge_cell": CellClass(("smudge_cell",), "KSC", "#6c757d"),
+}
+
+# Codes of each published layout -> type. None: a code that the layout defines and
+# that has no place among the 19 types; its cells are left out by rule, and counted.
+CODES: dict[str, dict[str, str | None]] = {
+    # Acevedo 2020: the file name's prefix is finer than the folder (facts of the set).
+    "pbc": {
+        "BA": "basophil",
+        "EO": "eosinophil",
+        "ERB": "erythroblast",
+        "IG": "immature_granulocyte",
+        "MY": "myelocyte",
+        "MMY": "metamyelocyte",
+        "PMY": "promyelocyte",
+        "LY": "lymphocyte",
+        "MO": "monocyte",
+        "NEUTROPHIL": "neutrophil",
+        "BNE": "neutrophil_band",
+        "SNE": "neutrophil_segmented",
+        "PLATELET": "platelet",
+    },
+    # AML-Cytomorphology_LMU, abbreviations.txt of the set.
+    "lmu": {
+        "BAS": "basophil",
+        "EBO": "erythroblast",
+        "EOS": "eosinophil",
+        "KSC": "smudge_cell",
+        "LYA": "lymphocyte_atypical",
+        "LYT": "lymphocyte_typical",
+        "MMZ": "metamyelocyte",
+        "MOB": "monoblast",
+        "MON": "monocyte",
+        "MYB": "myelocyte",
+        "MYO": "myeloblast",
+        "NGB": "neutrophil_band",
+        "NGS": "neutrophil_segmented",
+        "PMB": "promyelocyte_bilobed",
+        "PMO": "promyelocyte",
+    },
+    # Matek 2021, bone marrow, 21 codes. Blasts are myeloblasts in this set's cohort.
+    "mll": {
+        "ABE": None,  # abnormal eosinophil
+        "ART": None,  # artefact
+        "BAS": "basophil",
+        "BLA": "myeloblast",
+        "EBO": "erythroblast",
+        "EOS": "eosinophil",
+        "FGC": None,  # faggot cell
+        "HAC": None,  # hairy cell
+        "KSC": "smudge_cell",
+        "LYI": None,  # immature lymphocyte
+        "LYT": "lymphocyte_typical",
+        "MMZ": "metamyelocyte",
+        "MON": "monocyte",
+        "MYB": "myelocyte",
+        "NGB": "neutrophil_band",
+        "NGS": "neutrophil_segmented",
+        "NIF": None,  # not identifiable
+        "OTH": None,  # other cell
+        "PEB": "erythroblast",  # proerythroblast
+        "PLM": None,  # plasma cell
+        "PMO": "promyelocyte",
+    },
+    # EONE Laboratories' set is private; our layout writes the type's own name.
+    "eone": {name: name for name in TYPES},
+}
+
+
+def title(name: str) -> str:
+    """The readable form of a class or type name: `smudge_cell` -> `smudge cell`."""
+    return name.replace("_", " ")
