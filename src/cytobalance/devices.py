@@ -1,0 +1,35 @@
+"""Where tensors are worked on, and how a run is made repeatable there."""
+
+import os
+
+import torch
+
+from cytobalance.errors import StudyError
+
+# Never a parameter: the machine must not change a study's hashes.
+DEVICE_VARIABLE = "CYTOBALANCE_DEVICE"
+
+
+def pick_device() -> torch.device:
+    """The GPU where there is one, else the CPU; CYTOBALANCE_DEVICE=cpu|cuda rules.
+
+    Raises StudyError where the variable holds something else, or a missing GPU.
+    """
+    wanted = os.environ.get(DEVICE_VARIABLE, "")
+    if wanted not in ("", "cpu", "cuda"):
+        raise StudyError(f"{DEVICE_VARIABLE}={wanted}: set it to cpu or cuda, or unset")
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise StudyError(
+            f"{DEVICE_VARIABLE}=cuda, but PyTorch sees no GPU here; unset it or use cpu"
+        )
+    if wanted:
+        return torch.device(wanted)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def make_deterministic() -> None:
+    """Let PyTorch use only algorithms that give the same numbers twice."""
+    # cuBLAS reads its workspace setting when it is first used.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
