@@ -1,0 +1,1 @@
+"""After ingest: relabel, find duplicates, group and merge the cells."""

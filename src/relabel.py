@@ -1,0 +1,39 @@
+"""Stage relabel: apply the experts' maps to the ingested cells, image by image."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cytobalance.cells import read_table, write_table
+from cytobalance.config import read_study
+from cytobalance.curation.relabel import read_maps, relabel_cells
+from cytobalance.runtime import run_stage
+
+INGESTED = Path("data/ingested")
+OUT = Path("data/relabelled.csv")
+
+
+def main() -> None:
+    study = read_study()
+    cells = pd.concat(
+        [read_table(INGESTED / source / "cells.csv") for source in study.sources],
+        ignore_index=True,
+    )
+    maps = read_maps(study.relabel.maps)
+    table = relabel_cells(cells, maps, study.relabel.rule)
+
+    changed = table[table["type"] != table["published_type"]]
+    moves = changed.groupby(["published_type", "type"]).size()
+    for (before, after), count in moves.items():
+        print(f"  {before} -> {after}: {count}")
+    files = len(maps.drop_duplicates(["source", "file"]))
+    print(
+        f"relabel: {len(maps)} opinions on {files} files, rule {study.relabel.rule}: "
+        f"{len(changed)} changed, {(table['dropped'] != '').sum()} dropped, "
+        f"{len(table)} cells in {OUT}"
+    )
+    write_table(OUT, table)
+
+
+if __name__ == "__main__":
+    run_stage(main)
