@@ -1,0 +1,1 @@
+"""Who trains on what: the deal into parts, the targets, the oversamplers."""

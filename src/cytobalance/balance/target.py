@@ -1,0 +1,27 @@
+"""How many cells every class needs: the target of a balanced study."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+
+def class_target(target: int, protocol: str, train_fraction: float) -> int:
+    """Cells a class is brought to: the pool (`paper`) or the training part of it."""
+    return target if protocol == "paper" else round(target * train_fraction)
+
+
+def wanted_counts(
+    labels: Iterable[str],
+    classes: tuple[str, ...],
+    target: int,
+    protocol: str,
+    train_fraction: float,
+) -> dict[str, int]:
+    """Synthetic cells that each class needs, in class order.
+
+    labels: those of the real cells the balancer sees (`visible_cells`). A class that
+    already holds the target gets none.
+    """
+    real = pd.Series(list(labels), dtype=str).value_counts()
+    wanted = class_target(target, protocol, train_fraction)
+    return {label: max(0, wanted - int(real.get(label, 0))) for label in classes}

@@ -1,0 +1,1 @@
+"""The cell classifiers, their training and their use on new images."""

@@ -1,0 +1,118 @@
+"""The deal: whole groups, near fractions, every class everywhere, thinning."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cytobalance.balance.hold_out import PARTS, hold_out_cells, visible_cells
+from cytobalance.balance.target import wanted_counts
+from cytobalance.config import HoldOut
+from cytobalance.errors import StudyError
+
+CLASSES = ("neutrophil", "monocyte", "smudge_cell")
+SHARES = (0.7, 0.27, 0.03)
+FRACTIONS = {"train": 0.7, "test": 0.2, "validation": 0.1}
+PLAIN = HoldOut(**FRACTIONS, thin={})
+
+
+def smears(patients: int = 90, each: int = 10, seed: int = 1) -> pd.DataFrame:
+    """Cells of patients who each hold several classes."""
+    stream = np.random.default_rng(seed)
+    labels = stream.choice(CLASSES, size=patients * each, p=SHARES)
+    group = [f"p{k // each}" for k in range(patients * each)]
+    ids = [f"c{k}" for k in range(patients * each)]
+    return pd.DataFrame({"cell_id": ids, "label": labels, "group": group})
+
+
+def test_no_group_stands_in_two_parts():
+    dealt = hold_out_cells(smears(), CLASSES, PLAIN, seed=1)
+    assert (dealt.groupby("group")["part"].nunique() == 1).all()
+    assert set(dealt["part"]) == set(PARTS)
+    assert dealt["pool"].all()
+
+
+def test_every_class_comes_near_the_fractions():
+    cells = smears(patients=300)
+    dealt = hold_out_cells(cells, CLASSES, PLAIN, seed=1)
+    for label in CLASSES:
+        own = dealt[dealt["label"] == label]
+        for part, fraction in FRACTIONS.items():
+            share = (own["part"] == part).mean()
+            assert abs(share - fraction) < max(0.01, 1 / len(own)) + 1e-9, label
+
+
+def test_a_class_of_three_groups_stands_in_all_parts():
+    cells = smears()
+    rare = pd.DataFrame(
+        {
+            "cell_id": [f"r{k}" for k in range(9)],
+            "label": "monoblast",
+            "group": ["p3", "p3", "p3", "p4", "p4", "p4", "p5", "p5", "p5"],
+        }
+    )
+    cells = pd.concat([cells, rare], ignore_index=True)
+    for seed in range(5):
+        dealt = hold_out_cells(cells, (*CLASSES, "monoblast"), PLAIN, seed)
+        own = dealt[dealt["label"] == "monoblast"]
+        assert set(own["part"]) == set(PARTS)
+
+
+def test_a_class_of_two_groups_is_refused_by_name():
+    cells = smears()
+    cells.loc[cells["label"] == "smudge_cell", "group"] = "p1"
+    with pytest.raises(StudyError, match=r"smudge_cell.* 1 groups"):
+        hold_out_cells(cells, CLASSES, PLAIN, seed=1)
+
+
+def test_classes_that_no_deal_can_serve_are_refused():
+    # Four groups, each class in three of them, no two parts for any pair: impossible.
+    members = {"a": "123", "b": "124", "c": "134", "d": "234"}
+    rows = [(f"{c}{g}", c, g) for c, groups in members.items() for g in groups]
+    cells = pd.DataFrame(rows, columns=["cell_id", "label", "group"])
+    with pytest.raises(StudyError, match="no deal was found"):
+        hold_out_cells(cells, tuple(members), PLAIN, seed=1)
+
+
+def test_the_deal_follows_the_seed_alone():
+    cells = smears()
+    first = hold_out_cells(cells, CLASSES, PLAIN, seed=1)
+    assert first.equals(hold_out_cells(cells, CLASSES, PLAIN, seed=1))
+    other = hold_out_cells(cells, CLASSES, PLAIN, seed=2)
+    assert (first["part"] != other["part"]).any()
+
+
+def test_thinning_makes_a_class_rare_in_training_and_pool_alike():
+    thin = HoldOut(**FRACTIONS, thin={"monocyte": 14})
+    cells = smears()
+    whole = hold_out_cells(cells, CLASSES, PLAIN, seed=1)
+    dealt = hold_out_cells(cells, CLASSES, thin, seed=1)
+    own = (dealt["label"] == "monocyte").to_numpy()
+    # Test and validation stay what they were, so that scores can be compared.
+    kept = whole["part"] != "train"
+    assert dealt.loc[kept, "part"].equals(whole.loc[kept, "part"])
+    assert (dealt.loc[own, "part"] == "train").sum() == 14
+    pool = dealt[own & dealt["pool"].to_numpy()]
+    counts = pool["part"].value_counts()
+    assert counts.to_dict() == {"train": 14, "test": 4, "validation": 2}
+    assert dealt.loc[~own, "pool"].all()
+
+
+def test_what_each_protocol_sees():
+    thin = HoldOut(**FRACTIONS, thin={"monocyte": 14})
+    cells = smears()
+    dealt = hold_out_cells(cells, CLASSES, thin, seed=1)
+    pool = dealt.iloc[visible_cells(cells, dealt, "paper")]
+    train = dealt.iloc[visible_cells(cells, dealt, "heldout")]
+    assert set(pool["part"]) == set(PARTS)
+    assert set(train["part"]) == {"train"}
+    assert len(train) == (dealt["part"] == "train").sum()
+    with pytest.raises(StudyError, match="other cells"):
+        visible_cells(cells.iloc[::-1], dealt, "paper")
+
+
+def test_wanted_counts_fill_up_to_the_target():
+    labels = ["neutrophil"] * 120 + ["monocyte"] * 30
+    paper = wanted_counts(labels, CLASSES, 100, "paper", 0.7)
+    assert paper == {"neutrophil": 0, "monocyte": 70, "smudge_cell": 100}
+    heldout = wanted_counts(labels, CLASSES, 100, "heldout", 0.7)
+    assert heldout == {"neutrophil": 0, "monocyte": 40, "smudge_cell": 70}
