@@ -1,0 +1,1 @@
+"""Pictures: sheets of cells, charts, and the report's page."""

@@ -1,0 +1,102 @@
+"""One look for every picture: fonts, colours, the mark on simulated data, saving."""
+
+import io
+from pathlib import Path
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from cytobalance.runtime import atomic_file
+from cytobalance.taxonomy import CLASSES
+
+INK = "#1f2933"
+QUIET = "#6b7785"
+RULE = "#d5dbe1"
+# Wong 2011 (Nature Methods 8:441), safe for colour-blind readers; `plain` is grey.
+CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#a6761d")
+PLAIN = "#8a94a0"
+SIMULATED = "Simulated data"
+DPI = 150
+
+matplotlib.rcParams.update(
+    {
+        "font.family": "DejaVu Sans",  # ships with matplotlib: the same bytes anywhere
+        "font.size": 9,
+        "axes.edgecolor": QUIET,
+        "axes.labelcolor": INK,
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "grid.color": RULE,
+        "grid.linewidth": 0.7,
+        "text.color": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "legend.frameon": False,
+        "figure.facecolor": "white",
+    }
+)
+
+
+def class_colours(classes: tuple[str, ...]) -> dict[str, str]:
+    """Colour of each class: the taxonomy's own, or the next of a fixed cycle."""
+    return {
+        label: CLASSES[label].colour if label in CLASSES else CYCLE[i % len(CYCLE)]
+        for i, label in enumerate(classes)
+    }
+
+
+def balancer_colours(balancers: tuple[str, ...]) -> dict[str, str]:
+    """Colour of each balancer, in the study's order; `plain` is always grey."""
+    others = [name for name in balancers if name != "plain"]
+    colours = {name: CYCLE[i % len(CYCLE)] for i, name in enumerate(others)}
+    return {"plain": PLAIN} | colours
+
+
+def new_figure(
+    width: float, height: float, simulated: bool, layout: str | None = "constrained"
+) -> Figure:
+    """Empty figure of `width` x `height` inches, marked where data is simulated."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
+    FigureCanvasAgg(figure)
+    if simulated:
+        mark_simulated(figure)
+    return figure
+
+
+def mark_simulated(figure: Figure) -> None:
+    """Write "Simulated data" into the upper right corner of a figure."""
+    edge = 4 / 72  # inches
+    width, height = figure.get_size_inches()
+    figure.text(
+        1 - edge / width,
+        1 - edge / height,
+        SIMULATED,
+        ha="right",
+        va="top",
+        fontsize=7,
+        fontweight="bold",
+        color="#8a4b00",
+        bbox={"facecolor": "#fff3d6", "edgecolor": "#e0b04c", "pad": 2},
+    )
+    if figure.get_layout_engine() is not None:
+        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - 0.17 / height))
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """A figure as PNG; the same figure gives the same bytes (no time, no version)."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def save_png(path: Path, figure: Figure) -> bytes:
+    """Write a figure atomically; return the bytes written."""
+    content = png_bytes(figure)
+    with atomic_file(path) as partial:
+        partial.write_bytes(content)
+    return content
