@@ -1,0 +1,71 @@
+"""Stage `oversample`: bring every class to the target without a GAN."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cytobalance.balance.hold_out import visible_cells
+from cytobalance.balance.oversample import oversample_cells
+from cytobalance.balance.target import wanted_counts
+from cytobalance.cells import create_images, read_cells, read_table, write_table
+from cytobalance.config import read_study
+from cytobalance.runtime import atomic_folder, run_stage
+
+
+def main() -> None:
+    """Write the synthetic cells of one oversampler; none for plain and weighted."""
+    study = read_study()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--protocol", required=True, choices=study.protocols)
+    parser.add_argument("--oversampler", required=True, choices=study.oversamplers)
+    options = parser.parse_args()
+    protocol, oversampler = options.protocol, options.oversampler
+
+    cells = read_cells(Path("data/cells"))
+    hold_out = read_table(Path("data/hold_out.csv"))
+    rows = visible_cells(cells.table, hold_out, protocol)
+    labels = cells.table["label"].to_numpy(str)[rows]
+    wanted = dict.fromkeys(study.classes, 0)
+    if oversampler not in ("plain", "weighted"):
+        wanted = wanted_counts(
+            labels,
+            study.classes,
+            study.generate.target,
+            protocol,
+            study.hold_out.train,
+        )
+    total = sum(wanted.values())
+
+    output = Path(f"data/synthetic/{protocol}/{oversampler}")
+    with atomic_folder(output) as folder:
+        images = create_images(folder, total, study.image.size)
+        parents = np.zeros(0, int)
+        if total:
+            parents = oversample_cells(
+                oversampler,
+                cells.images,
+                rows,
+                labels,
+                wanted,
+                study.oversample,
+                study.study.seed,
+                images,
+            )
+        table = pd.DataFrame(
+            {
+                "cell_id": [f"{oversampler}-{k:06d}" for k in range(total)],
+                "label": np.repeat(list(wanted), list(wanted.values())),
+                "parent": cells.table["cell_id"].to_numpy(str)[parents],
+            }
+        )
+        write_table(folder / "cells.csv", table)
+
+    for label, count in wanted.items():
+        print(f"{label:22} {(labels == label).sum():6} real {count:6} synthetic")
+    print(f"wrote {output}: {total} cells")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,43 @@
+"""Stage `split`: the final train, test and validation table of one balancer."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from cytobalance.balance.hold_out import PARTS
+from cytobalance.balance.split import split_cells
+from cytobalance.cells import read_table, write_table
+from cytobalance.config import read_study
+from cytobalance.runtime import run_stage
+
+
+def main() -> None:
+    """Join real and synthetic cells by the protocol's rules and print the counts."""
+    study = read_study()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--protocol", required=True, choices=study.protocols)
+    parser.add_argument("--balancer", required=True, choices=study.balancers)
+    options = parser.parse_args()
+    protocol, balancer = options.protocol, options.balancer
+
+    cells = read_table(Path("data/cells/cells.csv"))
+    hold_out = read_table(Path("data/hold_out.csv"))
+    synthetic = read_table(Path(f"data/synthetic/{protocol}/{balancer}/cells.csv"))
+    table = split_cells(cells, hold_out, synthetic, study, protocol, balancer)
+
+    counts = pd.crosstab(table["label"], [table["part"], table["origin"]])
+    columns = [(part, origin) for part in PARTS for origin in ("real", "synthetic")]
+    counts = counts.reindex(index=list(study.classes), columns=columns, fill_value=0)
+    counts.loc["all"] = counts.sum()
+    print(counts.to_string())
+    left = len(cells) + len(synthetic) - len(table)
+    print(f"{left} cells take no part (thinned, or cut to the target of their class)")
+
+    output = Path(f"data/splits/{protocol}/{balancer}.csv")
+    write_table(output, table)
+    print(f"wrote {output}: {len(table)} cells")
+
+
+if __name__ == "__main__":
+    run_stage(main)
