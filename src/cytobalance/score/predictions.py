@@ -1,0 +1,99 @@
+"""A classifier's predictions of one part, all trials aligned cell by cell."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cytobalance.cells import read_table
+from cytobalance.errors import StudyError
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What T trials say of the same N cells of C classes.
+
+    cell_id, origin: str [N]; label: int [N], true class index; group: int [N],
+    0..G-1, cells that may be alike (one patient); predicted: int [T, N];
+    probability: float [T, N, C], rows sum to 1.
+    """
+
+    classes: tuple[str, ...]
+    cell_id: np.ndarray
+    origin: np.ndarray
+    label: np.ndarray
+    group: np.ndarray
+    predicted: np.ndarray
+    probability: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @property
+    def right(self) -> np.ndarray:
+        """bool [T, N]: whether a trial names the cell's true class."""
+        return self.predicted == self.label
+
+    def of_origin(self, origin: str) -> "Predictions":
+        """The same predictions of `real` or of `synthetic` cells alone."""
+        keep = self.origin == origin
+        return replace(
+            self,
+            cell_id=self.cell_id[keep],
+            origin=self.origin[keep],
+            label=self.label[keep],
+            group=pd.factorize(self.group[keep])[0],
+            predicted=self.predicted[:, keep],
+            probability=self.probability[:, keep],
+        )
+
+
+def read_predictions(
+    path: Path, part: str, classes: tuple[str, ...], groups: dict[str, str]
+) -> Predictions:
+    """Read one part (`test` or `validation`) of data/predictions/<key>.csv.
+
+    groups: cell_id -> group of every real cell; a synthetic cell has none and counts
+    as a group of its own. Raises StudyError where the trials judged different cells
+    or a class is unknown.
+    """
+    table = read_table(path)
+    table = table[table["part"] == part].sort_values(
+        ["trial", "origin", "cell_id"], kind="stable"
+    )
+    for column in ("label", "predicted"):
+        unknown = sorted(set(table[column]) - set(classes))
+        if unknown:
+            raise StudyError(
+                f"{path}: {column} `{unknown[0]}` is no class of this study; "
+                "run `dvc repro`"
+            )
+    trials = [rows for _, rows in table.groupby("trial")]
+    if not trials:
+        raise StudyError(f"{path}: no {part} cells; run `dvc repro`")
+    first = trials[0]
+    for rows in trials[1:]:
+        if not np.array_equal(
+            rows[["origin", "cell_id"]], first[["origin", "cell_id"]]
+        ):
+            raise StudyError(
+                f"{path}: the trials judged different {part} cells; run `dvc repro`"
+            )
+    index = pd.Index(classes)
+    columns = [f"p_{label}" for label in classes]
+    probability = np.stack([rows[columns].to_numpy(float) for rows in trials])
+    own_group = [
+        f"group {groups[cell]}" if origin == "real" else f"cell {cell}"
+        for cell, origin in zip(first["cell_id"], first["origin"], strict=True)
+    ]
+    return Predictions(
+        classes=tuple(classes),
+        cell_id=first["cell_id"].to_numpy(str),
+        origin=first["origin"].to_numpy(str),
+        label=index.get_indexer(first["label"]),
+        group=pd.factorize(pd.Series(own_group))[0],
+        predicted=np.stack([index.get_indexer(rows["predicted"]) for rows in trials]),
+        # The file holds six digits; bring the rows back to a sum of exactly 1.
+        probability=probability / probability.sum(-1, keepdims=True),
+    )

@@ -1,0 +1,103 @@
+"""Stage `evaluate`: everything to be known from one classifier's predictions."""
+
+import argparse
+from pathlib import Path
+
+from cytobalance.cells import read_table
+from cytobalance.config import Study, read_study
+from cytobalance.runtime import random_stream, run_stage
+from cytobalance.score.evaluation import summarise_scores
+from cytobalance.score.predictions import Predictions, read_predictions
+from cytobalance.score.record import (
+    count_cells,
+    list_hits,
+    list_misses,
+    read_curves,
+    write_record,
+)
+
+CELLS = Path("data/cells/cells.csv")
+PREDICTIONS = Path("data/predictions")
+CURVES = Path("data/curves")
+SPLITS = Path("data/splits")
+OUTPUT = Path("metrics/classifiers")
+
+
+def main() -> None:
+    """Score the predictions of validation and test cells; write one metrics file."""
+    study = read_study()
+    protocol, balancer, classifier = read_arguments(study)
+    key = f"{protocol}-{balancer}-{classifier}"
+    cells = read_table(CELLS)
+    groups = dict(zip(cells["cell_id"], cells["group"], strict=True))
+    parts = {
+        part: read_predictions(PREDICTIONS / f"{key}.csv", part, study.classes, groups)
+        for part in ("test", "validation")
+    }
+    test = parts["test"]
+    split = read_table(SPLITS / protocol / f"{balancer}.csv")
+    record = {
+        "title": study.study.title,
+        "simulated": study.simulated,
+        "protocol": protocol,
+        "balancer": balancer,
+        "classifier": classifier,
+        "trials": len(test.predicted),
+        "confidence": study.evaluate.confidence,
+        "resamples": study.evaluate.resamples,
+        "classes": study.classes,
+        "cells": count_cells(split, study.classes),
+        "test": {
+            scope: summarise_scores(
+                cells_of_scope, study.evaluate, study.study.seed, f"{key}/{scope}"
+            )
+            for scope, cells_of_scope in scopes(test).items()
+        },
+        # The best epoch was chosen on these cells: no measure of a new patient.
+        "validation": summarise_scores(
+            parts["validation"], study.evaluate, study.study.seed, f"{key}/validation"
+        ),
+        "curves": read_curves(CURVES / f"{key}.csv"),
+        "misses": list_misses(test),
+        "hits": list_hits(
+            test.of_origin("real"),
+            random_stream(study.study.seed, "evaluate", key, "hits"),
+        ),
+    }
+    for scope, scores in record["test"].items():
+        print_scores(f"{key}, {scope} test cells", scores)
+    write_record(OUTPUT / f"{key}.json", record)
+    print(f"wrote {OUTPUT / f'{key}.json'}: {len(record['misses']['rows'])} misses")
+
+
+def read_arguments(study: Study) -> tuple[str, str, str]:
+    """Protocol, balancer and classifier of this run, each one of the study's own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--protocol", choices=study.protocols, required=True)
+    parser.add_argument("--balancer", choices=study.balancers, required=True)
+    parser.add_argument("--classifier", choices=study.classifiers, required=True)
+    arguments = parser.parse_args()
+    return arguments.protocol, arguments.balancer, arguments.classifier
+
+
+def scopes(test: Predictions) -> dict[str, Predictions]:
+    """All test cells; where some are synthetic, also real and synthetic ones alone."""
+    if (test.origin == "real").all():
+        return {"all": test}
+    origins = [name for name in ("real", "synthetic") if (test.origin == name).any()]
+    return {"all": test} | {name: test.of_origin(name) for name in origins}
+
+
+def print_scores(name: str, scores: dict) -> None:
+    """One line: how many cells, and each overall score with its interval."""
+    texts = [
+        f"{key} {score['mean']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+        for key, score in scores["overall"].items()
+    ]
+    print(
+        f"{name}: {scores['cells']} in {scores['groups']} groups; " + "; ".join(texts)
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

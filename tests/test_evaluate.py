@@ -1,0 +1,119 @@
+"""The stage `evaluate` on a tiny study: what it writes is true and stays small."""
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from fake_study import CLASSES, write_cells, write_params, write_predictions
+
+import evaluate
+from cytobalance.runtime import run_stage
+
+
+def evaluate_in(folder: Path, protocol: str, balancer: str) -> None:
+    words = ["--protocol", protocol, "--balancer", balancer]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["x", *words, "--classifier", "sequential_cnn"])
+        run_stage(evaluate.main)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    write_params(folder)
+    cells = write_cells(folder)
+    for protocol, balancer in (("heldout", "plain"), ("paper", "c_wgan_gp")):
+        write_predictions(folder, cells, protocol, balancer)
+        evaluate_in(folder, protocol, balancer)
+    return folder
+
+
+def read(study: Path, key: str) -> dict:
+    return json.loads((study / f"metrics/classifiers/{key}.json").read_text())
+
+
+def test_misses_rebuild_the_confusion_matrix(study):
+    record = read(study, "heldout-plain-sequential_cnn")
+    support = [record["test"]["all"]["classes"][c]["support"] for c in CLASSES]
+    counts = [[0.0] * 3 for _ in CLASSES]
+    for i, n in enumerate(support):
+        counts[i][i] = float(n)
+    for trial, _, origin, label, said, p_said, p_true in record["misses"]["rows"]:
+        assert origin == "real" and said != label and p_said > p_true
+        assert trial in (0, 1)
+        counts[label][said] += 0.5
+        counts[label][label] -= 0.5
+    assert counts == record["test"]["all"]["confusion"]
+
+
+def test_rare_class_pulls_balanced_accuracy_below_accuracy(study):
+    overall = read(study, "heldout-plain-sequential_cnn")["test"]["all"]["overall"]
+    assert overall["accuracy"]["mean"] > overall["balanced_accuracy"]["mean"] + 0.1
+    for score in overall.values():
+        assert 0 <= score["low"] <= score["mean"] <= score["high"] <= 1
+
+
+def test_paper_protocol_tells_real_from_synthetic_test_cells(study):
+    test = read(study, "paper-c_wgan_gp-sequential_cnn")["test"]
+    assert test["all"]["cells"] == test["real"]["cells"] + test["synthetic"]["cells"]
+    assert test["synthetic"]["cells"] == 100
+    synthetic = test["synthetic"]["classes"]["monoblast"]["recall"][0]
+    real = test["real"]["classes"]["monoblast"]["recall"][0]
+    every = test["all"]["classes"]["monoblast"]["recall"][0]
+    assert real < every < synthetic  # the flattering mix
+    assert "recall" not in test["synthetic"]["classes"]["neutrophil"]
+
+
+def test_heldout_test_cells_are_all_real(study):
+    assert list(read(study, "heldout-plain-sequential_cnn")["test"]) == ["all"]
+
+
+def test_counts_name_every_part_and_origin(study):
+    record = read(study, "paper-c_wgan_gp-sequential_cnn")
+    split = pd.read_csv(study / "data/splits/paper/c_wgan_gp.csv")
+    total = sum(
+        sum(numbers)
+        for origins in record["cells"].values()
+        for numbers in origins.values()
+    )
+    assert total == len(split)
+    assert record["cells"]["train"]["synthetic"] == [0, 0, 200]
+
+
+def test_hits_are_real_and_right(study):
+    record = read(study, "paper-c_wgan_gp-sequential_cnn")
+    missed = {row[1] for row in record["misses"]["rows"] if row[0] == 0}
+    hits = record["hits"]["rows"]
+    assert hits and not missed & {row[0] for row in hits}
+    assert not any(cell.startswith("made") for cell, *_ in hits)
+
+
+def test_simulated_is_said_and_bytes_are_stable(study, capsys):
+    path = study / "metrics/classifiers/heldout-plain-sequential_cnn.json"
+    before = path.read_bytes()
+    record = json.loads(before)
+    assert record["simulated"] is True and "Simulated" in record["title"]
+    evaluate_in(study, "heldout", "plain")
+    assert "wrote metrics/classifiers/heldout-plain" in capsys.readouterr().out
+    assert path.read_bytes() == before
+    assert len(before) < 60_000
+
+
+def test_missing_predictions_end_in_one_line(study, capsys):
+    with pytest.raises(SystemExit) as ended:
+        evaluate_in(study, "heldout", "weighted")
+    message = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert "data/predictions/heldout-weighted-sequential_cnn.csv" in message
+    assert "dvc repro" in message and message.count("\n") == 1
+
+
+def test_balancer_outside_the_study_is_refused_with_the_legal_ones(study, capsys):
+    with pytest.raises(SystemExit) as ended:
+        evaluate_in(study, "heldout", "smote")
+    message = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "plain" in message and "c_wgan_gp" in message
