@@ -4,11 +4,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from cytobalance.balance.hold_out import visible_cells
 from cytobalance.balance.oversample import oversample_cells
-from cytobalance.balance.target import wanted_counts
+from cytobalance.balance.target import synthetic_table, wanted_counts
 from cytobalance.cells import create_images, read_cells, read_table, write_table
 from cytobalance.config import read_study
 from cytobalance.runtime import atomic_folder, run_stage
@@ -53,13 +52,8 @@ def main() -> None:
                 study.study.seed,
                 images,
             )
-        table = pd.DataFrame(
-            {
-                "cell_id": [f"{oversampler}-{k:06d}" for k in range(total)],
-                "label": np.repeat(list(wanted), list(wanted.values())),
-                "parent": cells.table["cell_id"].to_numpy(str)[parents],
-            }
-        )
+        ids = cells.table["cell_id"].to_numpy(str)[parents]
+        table = synthetic_table(oversampler, wanted, ids)
         write_table(folder / "cells.csv", table)
 
     for label, count in wanted.items():

@@ -39,7 +39,7 @@ class CellSet:
 
 
 def pixel_id(pixels: np.ndarray) -> str:
-    """Identity of decoded pixels uint8 [H, W, 3]: SHA-256 of shape and bytes, 16 hex."""
+    """Identity of decoded pixels uint8 [H, W, 3]: 16 hex of SHA-256, shape included."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()[:16]

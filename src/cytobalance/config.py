@@ -56,7 +56,10 @@ class Source(Group):
     archive: str | None = None  # file or folder name in data/incoming
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     url: str | None = None
-    crop: Annotated[float, Field(gt=0, le=1)] = 1.0  # centre part of the shorter side
+    # Centre square kept: a part of the shorter side up to 1, or whole pixels from 2.
+    crop: Annotated[float, Field(gt=0, le=1)] | Annotated[int, Field(ge=2)] = 1.0
+    # Raw label -> type, beside the layout's own; null leaves a label out by rule.
+    codes: dict[str, Name | None] = {}
 
     @model_validator(mode="after")
     def _check_origin(self):
@@ -67,6 +70,12 @@ class Source(Group):
         if self.origin == "simulated" and self.layout == "mll":
             raise ValueError("layout `mll` can't be simulated; legal: eone, lmu, pbc")
         return self
+
+
+class Ingest(Group):
+    """What becomes of files that can't be read rightly."""
+
+    strict: bool = False  # an error instead of a row in rejected.csv
 
 
 class Faults(Group):
@@ -111,11 +120,6 @@ class Merge(Group):
         owner: dict[str, str] = {}
         for label, types in self.classes.items():
             for name in types:
-                if name not in TYPES:
-                    raise ValueError(
-                        f"class {label}: unknown type `{name}`; legal: "
-                        + ", ".join(TYPES)
-                    )
                 if name in owner:
                     raise ValueError(
                         f"type `{name}` stands in {owner[name]} and in {label}; "
@@ -141,7 +145,6 @@ class HoldOut(Group):
 class GanGroup(Group):
     width: Number
     latent: Number
-    generator_norm: Literal["none", "batch"]
     batch: Number
     iterations: Number
     critic_steps: Number
@@ -150,6 +153,7 @@ class GanGroup(Group):
     penalty: NonNegative
     classifier_weight: NonNegative
     sampling: Literal["natural", "balanced"]
+    mirror: bool
     ema: Annotated[float, Field(ge=0, lt=1)]
     precision: Literal["fp32", "bf16"]
     save_minutes: Positive
@@ -212,6 +216,7 @@ class Study(Group):
     study: StudyGroup
     image: ImageGroup
     sources: dict[Name, Source]
+    ingest: Ingest = Ingest()
     simulator: Simulator | None = None
     relabel: Relabel
     dedup: Dedup
@@ -245,6 +250,18 @@ class Study(Group):
             raise ValueError("sources: name at least one source")
         if self.simulated and self.simulator is None:
             raise ValueError("simulator: needed, since a source is simulated")
+        coded = {t for s in self.sources.values() for t in s.codes.values() if t}
+        merged = {t for types in self.merge.classes.values() for t in types}
+        for name in sorted(merged - coded - set(TYPES)):
+            raise ValueError(
+                f"merge.classes: unknown type `{name}`; legal: "
+                + ", ".join((*TYPES, *sorted(coded)))
+            )
+        for name in sorted(coded - merged - set(TYPES)):
+            raise ValueError(
+                f"sources: codes name the type `{name}`, which is neither one of the "
+                "19 nor in merge.classes; add it there"
+            )
         for label in self.hold_out.thin:
             if label not in self.merge.classes:
                 raise ValueError(

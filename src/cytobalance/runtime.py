@@ -1,7 +1,6 @@
 """What every stage needs to run: seeds by name, atomic writes, one-line errors."""
 
 import hashlib
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -36,7 +35,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.partial{path.suffix}")
     try:
         yield partial
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 

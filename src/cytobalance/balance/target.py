@@ -1,7 +1,8 @@
 """How many cells every class needs: the target of a balanced study."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 
@@ -25,3 +26,20 @@ def wanted_counts(
     real = pd.Series(list(labels), dtype=str).value_counts()
     wanted = class_target(target, protocol, train_fraction)
     return {label: max(0, wanted - int(real.get(label, 0))) for label in classes}
+
+
+def synthetic_table(
+    balancer: str, wanted: dict[str, int], parents: Sequence[str] | str = ""
+) -> pd.DataFrame:
+    """Table of a balancer's cells, class by class: cell_id, label, parent.
+
+    parents: cell_id each cell was derived from; empty for cells made from nothing.
+    """
+    total = sum(wanted.values())
+    return pd.DataFrame(
+        {
+            "cell_id": [f"{balancer}-{number:06d}" for number in range(total)],
+            "label": np.repeat(list(wanted), list(wanted.values())),
+            "parent": parents,
+        }
+    )

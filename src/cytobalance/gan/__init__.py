@@ -1,0 +1,1 @@
+"""Generative adversarial networks that make synthetic cells of a chosen class."""

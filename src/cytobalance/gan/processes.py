@@ -1,0 +1,40 @@
+"""Device, precision and processes of a training, carried by Lightning Fabric."""
+
+import os
+import warnings
+
+from lightning_fabric import Fabric
+
+from cytobalance.devices import pick_device
+from cytobalance.errors import StudyError
+
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
+
+
+def start_fabric(precision: str) -> Fabric:
+    """One process, or those that `torchrun` started; precision `fp32` or `bf16`."""
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    total = int(os.environ.get("WORLD_SIZE", 1))
+    with warnings.catch_warnings():
+        # The device set is the machine's matter, not a setting someone forgot.
+        warnings.filterwarnings("ignore", message=".*available but not used.*")
+        fabric = Fabric(
+            accelerator=pick_device().type,
+            devices=local,
+            num_nodes=total // local,
+            strategy="ddp" if total > 1 else "auto",
+            precision=PRECISIONS[precision],
+        )
+    fabric.launch()
+    return fabric
+
+
+def own_share(batch: int, fabric: Fabric) -> slice:
+    """This process's part of a joined batch; StudyError where it can't be divided."""
+    if batch % fabric.world_size:
+        raise StudyError(
+            f"gan.batch {batch} can't be shared by {fabric.world_size} processes; "
+            "choose a multiple"
+        )
+    size = batch // fabric.world_size
+    return slice(size * fabric.global_rank, size * (fabric.global_rank + 1))

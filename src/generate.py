@@ -1,0 +1,63 @@
+"""Stage `generate`: bring every class to the target with synthetic cells."""
+
+import argparse
+from pathlib import Path
+
+from cytobalance.balance.hold_out import visible_cells
+from cytobalance.balance.target import synthetic_table, wanted_counts
+from cytobalance.cells import create_images, read_table, write_table
+from cytobalance.config import Study, read_study
+from cytobalance.devices import make_deterministic, pick_device
+from cytobalance.gan.generation import generate_cells
+from cytobalance.gan.models import load_generator
+from cytobalance.runtime import atomic_folder, derive_seed, run_stage, show_progress
+
+
+def main() -> None:
+    """Write the synthetic cells of one GAN, class by class."""
+    study = read_study()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--protocol", required=True, choices=study.protocols)
+    parser.add_argument("--gan", required=True, choices=study.gans)
+    options = parser.parse_args()
+    make_deterministic()
+
+    wanted = count_wanted(study, options.protocol)
+    weights = Path(f"models/gan/{options.protocol}/{options.gan}/generator.pt")
+    device = pick_device()
+    generator = load_generator(weights, study.classes).to(device)
+    seed = derive_seed(study.study.seed, "generate", options.protocol, options.gan)
+    output = Path(f"data/synthetic/{options.protocol}/{options.gan}")
+    with atomic_folder(output) as folder:
+        images = create_images(folder, sum(wanted.values()), study.image.size)
+        end = 0
+        for index, label in enumerate(show_progress(study.classes, desc="classes")):
+            for made in generate_cells(
+                generator,
+                index,
+                wanted[label],
+                batch=study.generate.batch,
+                seed=seed,
+                device=device,
+            ):
+                images[end : end + len(made)] = made
+                end += len(made)
+        write_table(folder / "cells.csv", synthetic_table(options.gan, wanted))
+    print(f"wrote {end} synthetic cells to {output}")
+
+
+def count_wanted(study: Study, protocol: str) -> dict[str, int]:
+    """Synthetic cells that each class needs under the protocol; printed."""
+    hold_out = read_table(Path("data/hold_out.csv"))
+    real = hold_out["label"].iloc[visible_cells(hold_out, hold_out, protocol)]
+    wanted = wanted_counts(
+        real, study.classes, study.generate.target, protocol, study.hold_out.train
+    )
+    counts = real.value_counts()
+    for label, count in wanted.items():
+        print(f"  {label:24}{counts.get(label, 0):6} real +{count:6} synthetic")
+    return wanted
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,76 @@
+"""Stage `train_gan`: fit one GAN on the cells that the protocol lets it see."""
+
+import argparse
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cytobalance.balance.hold_out import visible_cells
+from cytobalance.cells import read_cells, read_table, write_table
+from cytobalance.config import Study, read_study
+from cytobalance.devices import make_deterministic
+from cytobalance.gan.batches import Batches
+from cytobalance.gan.engine import Training, train_gan
+from cytobalance.gan.models import build_gan, save_generator
+from cytobalance.gan.processes import own_share, start_fabric
+from cytobalance.runtime import atomic_folder, derive_seed, run_stage
+
+# Outside the graph: states of unfinished runs.
+SCRATCH = Path(".cache/train_gan")
+
+
+def main() -> None:
+    """Train, then write the averaged generator and its losses."""
+    study = read_study()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--protocol", required=True, choices=study.protocols)
+    parser.add_argument("--gan", required=True, choices=study.gans)
+    options = parser.parse_args()
+    make_deterministic()
+
+    images, labels = read_visible(study, options.protocol)
+    fabric = start_fabric(study.gan.precision)
+    seed = derive_seed(study.study.seed, "train_gan", options.protocol, options.gan)
+    share = own_share(study.gan.batch, fabric)
+    batches = Batches(images, labels, study.gan, seed, fabric.device, share)
+    training = Training(build_gan(options.gan, study, seed), study.gan, fabric)
+    state_file = SCRATCH / f"{fingerprint(study, options.gan, images, labels)}.pt"
+    train_gan(training, batches, state_file)
+
+    if fabric.global_rank == 0:
+        output = Path(f"models/gan/{options.protocol}/{options.gan}")
+        with atomic_folder(output) as folder:
+            save_generator(folder / "generator.pt", training.average, study.classes)
+            write_table(folder / "losses.csv", pd.DataFrame(training.losses))
+        state_file.unlink(missing_ok=True)
+        print(f"{training.iteration} iterations; wrote {output}")
+
+
+def read_visible(study: Study, protocol: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 [N, S, S, 3] and class indices int64 [N] that the GAN may see."""
+    cells = read_cells(Path("data/cells"))
+    rows = visible_cells(cells.table, read_table(Path("data/hold_out.csv")), protocol)
+    labels = pd.Index(study.classes).get_indexer(cells.table["label"].iloc[rows])
+    counts = np.bincount(labels, minlength=len(study.classes))
+    kinds = "every pool cell, as published" if protocol == "paper" else "training cells"
+    print(f"{protocol}: the GAN sees {len(rows)} real cells ({kinds})")
+    for name, count in zip(study.classes, counts, strict=True):
+        print(f"  {name:24}{count:6}")
+    return cells.images[rows], labels
+
+
+def fingerprint(study: Study, gan: str, images: np.ndarray, labels: np.ndarray) -> str:
+    """Identity of a training: settings, cells and code, 16 hex."""
+    digest = hashlib.sha256(gan.encode())
+    settings = study.gan.model_dump_json(exclude={"save_minutes"})
+    digest.update(f"{settings} {study.study.seed} {study.classes}".encode())
+    digest.update(images.tobytes() + labels.tobytes())
+    for path in sorted((Path(__file__).parent / "cytobalance/gan").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    run_stage(main)
