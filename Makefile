@@ -1,0 +1,46 @@
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test lint format bench expert take requirements clean
+
+repro: $(READY) ## set up, then run the study of params.yaml to the end
+	dvc repro
+
+test: $(READY) ## set up, then run the tests
+	python -m pytest
+
+lint: $(READY) ## style and format
+	ruff check .
+	ruff format --check .
+
+format: $(READY)
+	ruff check --fix .
+	ruff format .
+
+bench: $(READY) ## the speed figures of docs/speed.md, as ratios
+	for script in benchmarks/bench_*.py; do echo "== $$script"; python $$script; done
+
+expert: $(READY) ## the simulated expert's map, after a change of the simulator
+	python src/simulate_expert.py
+
+take: $(READY) ## make take FROM=folder: copy the study's archives to data/incoming
+	python src/download.py --take "$(FROM)"
+
+requirements: $(READY) ## compile requirements.in
+	python -m pip install --quiet uv
+	{ echo "# Compiled from requirements.in by \`make requirements\`; do not edit."; \
+		uv pip compile --universal --python-version 3.11 --no-header --no-annotate \
+		--no-emit-index-url --quiet requirements.in; } > .requirements.partial
+	mv .requirements.partial requirements.txt
+
+clean: ## remove what a run makes; archives in data/incoming and the cache stay
+	rm -rf .cache .pytest_cache .ruff_cache dvc_plots data/raw data/ingested \
+		data/relabelled.csv data/duplicates data/cells data/hold_out.csv \
+		data/synthetic data/splits data/predictions data/curves models
+
+$(READY): requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	touch $@

@@ -1,0 +1,110 @@
+"""params.yaml is read strictly; an error names key, group and legal values."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cytobalance.config import read_study
+from cytobalance.errors import StudyError
+
+SHIPPED = Path(__file__).parent.parent / "params.yaml"
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Read the shipped study after a change of its values."""
+
+    def read(change):
+        values = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+        change(values)
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(values), encoding="utf-8")
+        return read_study(path)
+
+    return read
+
+
+def test_exponent_written_by_dvc_is_a_number(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = SHIPPED.read_text(encoding="utf-8")
+    old = next(line for line in text.splitlines() if "learning_rate" in line)
+    path.write_text(text.replace(old, "  learning_rate: 1e-05"), encoding="utf-8")
+    assert read_study(path).gan.learning_rate == 1e-05
+
+
+FAULTS = {
+    "unknown key": (
+        lambda v: v["gan"].update(lr=1),
+        ["gan.lr", "unknown key", "learning_rate"],
+    ),
+    "unknown group": (lambda v: v.update(gann={}), ["gann", "unknown key", "gan,"]),
+    "wrong type": (lambda v: v["gan"].update(batch="64"), ["gan.batch", "'64'"]),
+    "float for a count": (lambda v: v["gan"].update(batch=6.5), ["gan.batch"]),
+    "bool for a count": (lambda v: v["gan"].update(batch=True), ["gan.batch"]),
+    "missing": (lambda v: v["gan"].pop("batch"), ["gan.batch", "missing"]),
+    "out of range": (lambda v: v["gan"].update(batch=0), ["gan.batch", "1"]),
+    "illegal choice": (
+        lambda v: v["gan"].update(precision="fp8"),
+        ["gan.precision", "fp32", "bf16"],
+    ),
+    "unknown protocol": (
+        lambda v: v.update(protocols=["heldup"]),
+        ["protocols", "paper", "heldout"],
+    ),
+    "unknown source key": (
+        lambda v: v["sources"]["pbc_simulated"].update(cropp=1),
+        ["sources.pbc_simulated.cropp", "unknown key", "layout", "crop"],
+    ),
+    "fractions": (
+        lambda v: v["hold_out"].update(train=0.5),
+        ["hold_out", "must be 1"],
+    ),
+    "thin names a class": (
+        lambda v: v["hold_out"].update(thin={"blast": 3}),
+        ["hold_out.thin", "blast", "myeloblast"],
+    ),
+    "type in two classes": (
+        lambda v: v["merge"]["classes"]["monocyte"].append("monoblast"),
+        ["monoblast", "one class"],
+    ),
+    "unknown type": (
+        lambda v: v["merge"]["classes"]["monocyte"].append("monocite"),
+        ["monocite", "legal", "monocyte"],
+    ),
+    "balancers": (lambda v: v["balancers"].remove("adasyn"), ["balancers", "adasyn"]),
+    "no plain": (
+        lambda v: (v["oversamplers"].remove("plain"), v["balancers"].remove("plain")),
+        ["plain"],
+    ),
+    "size": (lambda v: v["image"].update(size=40), ["image.size", "16"]),
+    "neighbours too large": (
+        lambda v: v["oversample"]["neighbours"].update(size=64),
+        ["oversample.neighbours.size", "image.size"],
+    ),
+    "twice": (lambda v: v["protocols"].append("paper"), ["protocols", "twice"]),
+    "no simulator": (lambda v: v.update(simulator=None), ["simulator"]),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_refused_in_one_line_that_names_it(edited, fault):
+    change, words = FAULTS[fault]
+    with pytest.raises(StudyError) as caught:
+        edited(change)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_not_yaml_and_not_there(tmp_path):
+    path = tmp_path / "params.yaml"
+    with pytest.raises(StudyError, match="missing"):
+        read_study(path)
+    path.write_text("a: [1", encoding="utf-8")
+    with pytest.raises(StudyError, match="not YAML"):
+        read_study(path)
+    path.write_text("- 1", encoding="utf-8")
+    with pytest.raises(StudyError, match="groups"):
+        read_study(path)

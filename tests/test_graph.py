@@ -1,0 +1,76 @@
+"""dvc.yaml against the code: deps, parameters and lists agree."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from import_closure import import_closure
+
+from cytobalance.config import Study, read_study
+
+ROOT = Path(__file__).parent.parent
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_listed_code_is_what_the_stage_imports(stage):
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    script = STAGES[stage]["cmd"].split()[1]
+    assert listed == import_closure(ROOT / script, ROOT)
+
+
+def test_package_files_hold_a_docstring_alone():
+    # Otherwise the closure above would have to follow them.
+    for path in (ROOT / "src").rglob("__init__.py"):
+        assert path.read_text(encoding="utf-8").count("\n") == 1, path
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_parameters_of_a_stage_exist(stage):
+    for name in STAGES[stage]["params"]:
+        model = Study
+        for part in name.split("."):
+            assert part in model.model_fields, name
+            model = model.model_fields[part].annotation
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_says_what_it_does(stage):
+    assert len(STAGES[stage]["desc"]) > 30
+
+
+@pytest.mark.parametrize("stage", [s for s in STAGES if "matrix" in STAGES[s]])
+def test_matrices_are_fed_by_the_lists_of_params(stage):
+    for key, values in STAGES[stage]["matrix"].items():
+        assert values == f"${{{key}s}}"
+        assert f"{key}s" in Study.model_fields
+
+
+def test_heavy_outputs_are_cached_and_light_ones_are_in_git():
+    for name, stage in STAGES.items():
+        kinds = {isinstance(out, dict) for out in stage["outs"]}
+        light = name in {"merge", "evaluate", "assess", "report"}
+        assert (True in kinds) == light, name
+
+
+@pytest.mark.parametrize("path", ["params.yaml", *sorted((ROOT / "studies").glob("*"))])
+def test_shipped_studies_are_legal(path):
+    study = read_study(ROOT / path)
+    assert set(study.balancers) == {*study.gans, *study.oversamplers}
+
+
+@pytest.mark.parametrize("path", ["params.yaml", *sorted((ROOT / "studies").glob("*"))])
+def test_every_knob_has_a_comment_above_its_group_or_itself(path):
+    """A key is explained on a line above it, or by its group's comment."""
+    explained, silent = False, []
+    for line in (ROOT / path).read_text(encoding="utf-8").splitlines():
+        text = line.strip()
+        depth = len(line) - len(line.lstrip())
+        if text.startswith("#"):
+            explained = True
+        elif not text:
+            explained = False
+        elif depth == 2 and ":" in text and not text.startswith("-"):
+            if not explained:
+                silent.append(text)
+    assert not silent
