@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -308,17 +308,26 @@ _Loader.add_implicit_resolver(
 )
 
 
+def _group_at(keys: tuple) -> type[Group]:
+    """The model of a group: `("sources", "pbc")` -> Source."""
+    kind = Study
+    for key in keys:
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        else:
+            kind = kind.model_fields[key].annotation
+        if type(None) in get_args(kind):  # an optional group
+            kind = get_args(kind)[0]
+    return kind
+
+
 def _explain(error: ValidationError) -> str:
     """One line: each faulty key with its group, what is wrong, what is legal."""
     parts = []
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            model = Study
-            for part in item["loc"][:-1]:
-                field = getattr(model, "model_fields", {}).get(part)
-                model = field.annotation if field else model
-            legal = ", ".join(getattr(model, "model_fields", {})) or "see the docs"
+            legal = ", ".join(_group_at(item["loc"][:-1]).model_fields)
             parts.append(f"{key}: unknown key; legal keys here: {legal}")
         elif item["type"] == "missing":
             parts.append(f"{key}: missing")
