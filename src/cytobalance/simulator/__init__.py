@@ -1,0 +1,1 @@
+"""Simulated smears: a plan of cells, patients and faults; cells; archives."""
