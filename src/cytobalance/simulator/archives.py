@@ -77,9 +77,11 @@ def _encode(pixels: np.ndarray, row: dict, tiff: bool) -> bytes:
         quality = COPY_QUALITY if copy else QUALITY[row["layout"]]
         image.save(stream, "JPEG", quality=quality)
         return stream.getvalue()
-    # The published TIFFs are RGBA, a few RGB. Tag 317: horizontal differences.
-    image = image if copy else image.convert("RGBA")
-    kind = "tiff_lzw" if copy else "tiff_adobe_deflate"
+    # Some of the published TIFFs have an opaque alpha channel: here one patient in
+    # five. Tag 317: horizontal differences.
+    if row["patient"].endswith(("0", "5")):
+        image = image.convert("RGBA")
+    kind = "tiff_adobe_deflate" if copy else "tiff_lzw"
     image.save(stream, "TIFF", compression=kind, tiffinfo={317: 2})
     return stream.getvalue()
 

@@ -65,7 +65,7 @@ def _add_cell(dyes, form: Morphology, centre, radius: float, style: Style, rng) 
     um = 1 / style.camera.um_per_pixel
     half = int(radius * (1.75 if form.nucleus == "smudged" else 1.35)) + 6
     cover, layer = _paint(form, (2 * half, 2 * half), radius, um, style, rng)
-    left, top = (int(round(v)) - half for v in centre)
+    left, top = (round(v) - half for v in centre)
     height, width = dyes.shape[:2]
     x0, x1 = max(0, left), min(width, left + 2 * half)
     y0, y1 = max(0, top), min(height, top + 2 * half)
@@ -84,7 +84,7 @@ def _paint(
     nucleus = draw_nucleus(form, shape, radius, um, rng)
     layer = np.zeros((*shape, len(DYES)), np.float32)
     if form.nucleus == "smudged":
-        ragged = 0.75 + 0.3 * shapes.grain(rng, shape, 1.6 * um)
+        ragged = 0.8 + 0.25 * shapes.grain(rng, shape, 2.4 * um)
         nucleus = Nucleus(nucleus.mask * np.clip(ragged, 0, 1), centre, 0.0)
         body = nucleus.mask
     else:
@@ -110,8 +110,8 @@ def _paint(
         places = _places(body * (1 - 0.7 * nucleus.mask), count, rng)
         if len(places):
             holes = np.zeros(shape, np.uint8)
-            shapes.dots(holes, places, um * rng.uniform(0.25, 0.65, len(places)))
-            layer *= (1 - 0.85 * shapes.soft(holes, 0.1 * um))[..., None]
+            shapes.dots(holes, places, um * rng.uniform(0.3, 0.8, len(places)))
+            layer *= (1 - 0.85 * shapes.soft(holes, 0.14 * um))[..., None]
     return body, layer
 
 

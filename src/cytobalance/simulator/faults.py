@@ -46,7 +46,7 @@ NEUTROPHILS = ("neutrophil_segmented", "neutrophil", "neutrophil_band")
 
 
 def plant_faults(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
-    """The plan's files: `cells`, one row a sound scene, some relabelled, and extra rows.
+    """The plan's files: `cells` (a row a sound scene), some mislabelled, and extras.
 
     Adds `key` (row identity), `of` (key of the original), `fault`, `damage`,
     `shift_x`, `shift_y` and `gain`. Faults go to the sources in turn; no scene has two.
@@ -143,15 +143,21 @@ def _cross_classes(
     """
     rows: list[dict] = []
     for turn in range(count):
-        for layout, true, said in CROSS_CLASS:
-            legal = cells.index[cells["layout"].eq(layout) & cells["type"].eq(true)]
-            if len(legal):
-                break
-        else:
-            return rows
+        true, said, legal = _first_held(cells)
+        if not len(legal):
+            break
         cell = cells.loc[legal[rng.integers(len(legal))]].to_dict()
         key = f"cross_class/{turn}"
         cell |= {"scene": f"{true}/cross-{turn}", "fault": "cross_class"}
         rows.append(cell | {"key": key, "published": true})
         rows.append(cell | {"key": f"{key}/copy", "published": said, "of": key})
     return rows
+
+
+def _first_held(cells: pd.DataFrame) -> tuple[str, str, pd.Index]:
+    """The first of CROSS_CLASS that `cells` hold: truth, other type, rows."""
+    for layout, true, said in CROSS_CLASS:
+        legal = cells.index[cells["layout"].eq(layout) & cells["type"].eq(true)]
+        if len(legal):
+            return true, said, legal
+    return "", "", pd.Index([])

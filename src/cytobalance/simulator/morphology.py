@@ -52,19 +52,19 @@ class Granule:
 
 GRANULES = {
     # Large, round, brick red, filling the cytoplasm.
-    "eosinophil": Granule((0.36, 0.05), 0.08, 0.0, 1.55),
+    "eosinophil": Granule((0.33, 0.05), 0.06, 0.0, 0.85),
     # Coarse, dark violet, unequal, lying over the nucleus.
-    "basophil": Granule((0.38, 0.10), 0.85, 0.35, 0.0, 1.0),
+    "basophil": Granule((0.30, 0.09), 0.50, 0.30, 0.0, 1.0),
     # Azurophil granules of promyelocytes: purple red, partly over the nucleus.
-    "primary": Granule((0.21, 0.05), 0.52, 0.0, 0.25, 0.45),
+    "primary": Granule((0.18, 0.05), 0.38, 0.0, 0.35, 0.45),
     # Neutrophil granules: dust at the limit of resolution, lilac pink.
-    "specific": Granule((0.15, 0.03), 0.13, 0.0, 0.32),
+    "specific": Granule((0.13, 0.03), 0.10, 0.0, 0.28),
 }
 
 _MYELOBLAST = Morphology(
     diameter=(15.0, 1.8),
     nucleus="round",
-    fill=(0.83, 0.045),
+    fill=(0.86, 0.045),
     density=(0.70, 0.06),
     chromatin=(0.30, 0.16),
     nucleoli=(2, 4),
@@ -164,12 +164,12 @@ MORPHOLOGY: dict[str, Morphology] = {
         nucleus="lobes",
         fill=(0.70, 0.05),
         lobes=(2, 3),
-        density=(0.72, 0.07),
+        density=(0.80, 0.08),
         chromatin=(0.60, 0.15),
-        eosin=(0.22, 0.06),
-        basic=(0.05, 0.03),
+        eosin=(0.28, 0.06),
+        basic=(0.12, 0.05),
         rough=0.035,
-        granules=(("basophil", 55, 130),),
+        granules=(("basophil", 90, 260),),
     ),
     "eosinophil": Morphology(
         diameter=(14.3, 1.2),
@@ -178,8 +178,8 @@ MORPHOLOGY: dict[str, Morphology] = {
         density=(0.98, 0.06),
         chromatin=(0.55, 0.24),
         eccentric=0.12,
-        eosin=(0.40, 0.08),
-        granules=(("eosinophil", 190, 300),),
+        eosin=(0.72, 0.10),
+        granules=(("eosinophil", 220, 340),),
     ),
     "erythroblast": Morphology(
         diameter=(10.2, 1.6),
@@ -243,22 +243,22 @@ MORPHOLOGY: dict[str, Morphology] = {
     "neutrophil_band": _BAND,
     "neutrophil_segmented": _SEGMENTED,
     "platelet": Morphology(
-        diameter=(3.1, 0.7),
+        diameter=(3.6, 0.8),
         nucleus="none",
         fill=(0.6, 0.1),
         density=(0.0, 0.0),
         chromatin=(0.5, 0.0),
-        basic=(0.22, 0.06),
-        eosin=(0.10, 0.04),
+        basic=(0.24, 0.06),
+        eosin=(0.20, 0.05),
         rough=0.09,
-        granules=(("primary", 10, 24),),
+        granules=(("primary", 20, 50),),
     ),
     "promyelocyte": _PROMYELOCYTE,
     # The variant form of Matek 2019: a bilobed nucleus and dusty granules.
     "promyelocyte_bilobed": Morphology(
         diameter=(17.5, 1.6),
         nucleus="bilobed",
-        fill=(0.80, 0.05),
+        fill=(0.84, 0.05),
         density=(0.72, 0.06),
         chromatin=(0.36, 0.18),
         basic=(0.50, 0.08),
@@ -269,9 +269,9 @@ MORPHOLOGY: dict[str, Morphology] = {
         diameter=(15.5, 2.5),
         nucleus="smudged",
         fill=(0.80, 0.08),
-        density=(0.52, 0.09),
-        chromatin=(0.9, 0.35),
-        rough=0.16,
+        density=(0.62, 0.10),
+        chromatin=(1.1, 0.22),
+        rough=0.12,
     ),
 }
 

@@ -106,10 +106,11 @@ def _lobes(mask, form, centre, span, hollow, rng) -> None:
 
 def _bilobed(mask, form, centre, span, hollow, rng) -> None:
     """Two equal lobes side by side, joined by a short bridge."""
-    size = span * rng.uniform(0.50, 0.57)
+    plump = 0.5 + 0.12 * (form.fill[0] > 0.75)  # a promyelocyte's lobes touch
+    size = span * plump * rng.uniform(1.0, 1.12)
     across = np.array([-np.sin(hollow), np.cos(hollow)]) * (span - size) * 1.12
     spots = np.asarray(centre) + np.array([across, -across])
-    shapes.stroke(mask, spots, size * rng.uniform(0.25, 0.8))
+    shapes.stroke(mask, spots, size * rng.uniform(0.3, 1.0))
     for spot in spots:
         lobe = shapes.outline(rng, size * rng.uniform(0.93, 1.07), 0.04)
         lobe = shapes.indented(lobe, 0.12, hollow)

@@ -13,7 +13,7 @@ from cytobalance.simulator.shapes import blur, grain
 # haemoglobin: pink brown. Ratios read from public May-Gruenwald-Giemsa smears.
 DYES = ("azure", "basic", "eosin", "haemoglobin")
 _STAIN = np.array(
-    [[1.08, 1.80, 0.42], [0.95, 0.62, 0.16], [0.14, 0.56, 0.42], [0.28, 0.37, 0.30]],
+    [[1.08, 1.80, 0.42], [0.86, 0.66, 0.20], [0.16, 0.52, 0.40], [0.28, 0.37, 0.30]],
     np.float32,
 )
 
@@ -46,7 +46,7 @@ CAMERAS = {
         noise=1.5,
         noise_grain=1.4,
         vignette=0.02,
-        crowd=0.55,
+        crowd=0.75,
         neighbours=0.05,
     ),
     "lmu": Camera(
@@ -54,11 +54,11 @@ CAMERAS = {
         um_per_pixel=0.070,
         light=(226.0, 221.0, 200.0),
         stain=(1.05, 1.05, 0.85, 0.75),
-        blur=0.11,
-        noise=0.8,
-        noise_grain=1.8,
+        blur=0.13,
+        noise=0.35,
+        noise_grain=2.5,
         vignette=0.05,
-        crowd=0.60,
+        crowd=0.80,
         neighbours=0.15,
     ),
     "eone": Camera(
@@ -70,7 +70,7 @@ CAMERAS = {
         noise=2.0,
         noise_grain=1.2,
         vignette=0.10,
-        crowd=0.45,
+        crowd=0.65,
         neighbours=0.8,
     ),
 }

@@ -79,9 +79,14 @@ def blur(values: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def grain(rng: np.random.Generator, shape: tuple[int, int], size: float) -> np.ndarray:
-    """Smooth noise float32 of `shape`, mean 0, deviation about 1, grain of `size` px."""
-    step = max(1.0, size)
+    """Smooth noise float32 of `shape`, mean 0, deviation near 1, grain of `size` px.
+
+    Coarse grain is blurred before it is enlarged, or its lattice would show.
+    """
+    step = size / 2 if size > 3 else max(1.0, size)
     small = rng.standard_normal(
         (round(shape[0] / step) + 3, round(shape[1] / step) + 3), dtype=np.float32
     )
-    return 1.3 * cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    if size > 3:
+        small = 3.2 * cv2.GaussianBlur(small, (7, 7), 1.0)
+    return 1.2 * cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC)

@@ -29,7 +29,7 @@ def draw_red_cells(
     wanted = int(crowd * (height + 2 * red) * (width + 2 * red) / (3.5 * red * red))
     tries = rng.uniform((-red, -red), (width + red, height + red), (3 * wanted, 2))
     closest = rng.uniform(1.55, 2.05, len(tries)) * red
-    keep_off = (radius / 2 + red) * rng.uniform(0.95, 1.15, len(tries))
+    keep_off = (radius / 2 + red) * rng.uniform(0.96, 1.08, len(tries))
     placed = np.empty((0, 2))
     for place, gap, off in zip(tries, closest, keep_off, strict=True):
         if np.hypot(*(place - centre / 2)) < off:
