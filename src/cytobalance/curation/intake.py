@@ -1,0 +1,229 @@
+"""Take in one source: decode, check, crop and shrink every image on all cores."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from cytobalance.cells import (
+    REJECTED_COLUMNS,
+    create_images,
+    pixel_id,
+    write_table,
+)
+from cytobalance.config import Source
+from cytobalance.curation.decode import (
+    PREVIEW_SIDE,
+    crop_centre,
+    decode,
+    preview,
+    shrink,
+)
+from cytobalance.errors import StudyError
+from cytobalance.runtime import show_progress
+from cytobalance.sources.archive import (
+    Archive,
+    Member,
+    Rejected,
+    UnreadableError,
+    open_archive,
+)
+from cytobalance.sources.listing import Listing, list_source
+
+# Images a worker takes at a time: small enough to share out, large enough to be cheap.
+CHUNK = 64
+# Rows moved at a time when rejected images leave holes; keeps memory flat.
+BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What became of a source: its cells (a table as cells.csv) and rejected files."""
+
+    cells: pd.DataFrame
+    rejected: list[Rejected]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A worker's word on one image: its place in the listing, facts or a reason."""
+
+    row: int
+    cell_id: str = ""
+    width: int = 0
+    height: int = 0
+    reason: str = ""
+
+
+def take_in(
+    name: str, source: Source, path: Path, size: int, folder: Path, processes: int = 0
+) -> Intake:
+    """Write the source `name`, whose archive is at `path`, into the empty `folder`.
+
+    Writes images.npy uint8 [N, size, size, 3], previews.npy uint8 [N, 64, 64] (whole
+    frame, grey), cells.csv and rejected.csv, rows sorted by file. processes: 0 takes
+    all cores. Raises StudyError where the source is empty, has a code that is not
+    known, or loses all images of a type.
+    """
+    archive = open_archive(path)
+    listing = list_source(name, source, archive)
+    count = len(listing.entries)
+    create_images(folder, count, size)
+    _create_previews(folder / "previews.npy", count)
+    results = _decode_all(name, source, archive, listing, size, folder, processes)
+    unread = [
+        Rejected(listing.entries[done.row].file, done.reason, _label(listing, done.row))
+        for done in results
+        if done.reason
+    ]
+    kept = [done for done in results if not done.reason]
+    cells = _table(name, listing, kept)
+    _check_types(name, listing, set(cells["type"]))
+    if unread:
+        _close_gaps(folder, [done.row for done in kept], size)
+    rejected = sorted([*listing.rejected, *unread], key=lambda item: item.file)
+    write_table(folder / "cells.csv", cells)
+    write_table(folder / "rejected.csv", _rejected_table(name, rejected))
+    return Intake(cells, rejected)
+
+
+def _decode_all(
+    name: str,
+    source: Source,
+    archive: Archive,
+    listing: Listing,
+    size: int,
+    folder: Path,
+    processes: int,
+) -> list[Decoded]:
+    """Decode every entry into the arrays of `folder`; results sorted by row."""
+    members = [(row, archive.members[e.file]) for row, e in enumerate(listing.entries)]
+    # In the archive's own order: sequential on disk, and the only cheap way in tar.gz.
+    members.sort(key=lambda item: (item[1].position, item[0]))
+    chunks = [members[at : at + CHUNK] for at in range(0, len(members), CHUNK)]
+    processes = min(processes or count_cores(), len(chunks))
+    results: list[Decoded] = []
+    archive = open_archive(archive.path)  # without the list: small to send to workers
+    settings = (archive, source.crop, size, folder)
+    try:
+        with ProcessPoolExecutor(processes, None, _start_worker, settings) as pool:
+            steps = pool.map(_decode_chunk, chunks)
+            for done in show_progress(steps, len(chunks), name, "chunk"):
+                results += done
+    except BrokenProcessPool:
+        raise StudyError(
+            f"source {name}: a decoding process was killed, likely for memory; close "
+            "other programs and run again"
+        ) from None
+    return sorted(results, key=lambda done: done.row)
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_worker: tuple[Archive, float | int, int, Path]
+
+
+def _start_worker(archive: Archive, crop: float | int, size: int, folder: Path) -> None:
+    """Set up a worker process: one thread of its own, no decoder's chatter."""
+    global _worker
+    _worker = (archive, crop, size, folder)
+    cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    warnings.simplefilter("ignore")
+
+
+def _decode_chunk(chunk: list[tuple[int, Member]]) -> list[Decoded]:
+    """Decode the members of a chunk into their rows of the arrays on disk."""
+    archive, crop, size, folder = _worker
+    # Mapped for this chunk only: pages written do not pile up in the worker's memory.
+    images = np.load(folder / "images.npy", mmap_mode="r+")
+    previews = np.load(folder / "previews.npy", mmap_mode="r+")
+    results = []
+    for row, member in chunk:
+        try:
+            pixels = decode(archive.read_member(member))
+        except UnreadableError as error:
+            results.append(Decoded(row, reason=str(error)))
+            continue
+        images[row] = shrink(crop_centre(pixels, crop), size)
+        previews[row] = preview(pixels)
+        height, width = pixels.shape[:2]
+        results.append(Decoded(row, pixel_id(pixels), width, height))
+    return results
+
+
+def _create_previews(path: Path, count: int) -> np.ndarray:
+    shape = (count, PREVIEW_SIDE, PREVIEW_SIDE)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+
+def _close_gaps(folder: Path, rows: list[int], size: int) -> None:
+    """Keep only `rows` of the arrays in `folder`."""
+    new = folder / "kept"
+    new.mkdir()
+    create_images(new, len(rows), size)
+    _create_previews(new / "previews.npy", len(rows))
+    for name in ("images.npy", "previews.npy"):
+        for at in range(0, len(rows), BLOCK):
+            old = np.load(folder / name, mmap_mode="r")
+            kept = np.load(new / name, mmap_mode="r+")
+            kept[at : at + BLOCK] = old[rows[at : at + BLOCK]]
+        (new / name).replace(folder / name)
+    new.rmdir()
+
+
+def _label(listing: Listing, row: int) -> str:
+    return listing.entries[row].raw_label
+
+
+def _table(name: str, listing: Listing, kept: list[Decoded]) -> pd.DataFrame:
+    """The table of cells.csv; `published_part` only where the source has one."""
+    entries = [listing.entries[done.row] for done in kept]
+    table = pd.DataFrame(
+        {
+            "cell_id": [done.cell_id for done in kept],
+            "source": name,
+            "file": [entry.file for entry in entries],
+            "subject": [entry.subject for entry in entries],
+            "raw_label": [entry.raw_label for entry in entries],
+            "type": [listing.codes[entry.raw_label] for entry in entries],
+            "width": [done.width for done in kept],
+            "height": [done.height for done in kept],
+        }
+    )
+    if any(entry.part for entry in listing.entries):
+        table["published_part"] = [entry.part for entry in entries]
+    return table
+
+
+def _rejected_table(name: str, rejected: list[Rejected]) -> pd.DataFrame:
+    rows = [(name, r.file, r.raw_label, "ingest", r.reason) for r in rejected]
+    return pd.DataFrame(rows, columns=list(REJECTED_COLUMNS))
+
+
+def _check_types(name: str, listing: Listing, present: set[str]) -> None:
+    """Refuse a source of which all images of a type turned out unreadable."""
+    listed = {listing.codes[entry.raw_label] for entry in listing.entries}
+    if lost := sorted(listed - present):
+        raise StudyError(
+            f"source {name}: no image of type {', '.join(lost)} could be read; get the "
+            "archive again, or leave the code out with `codes` in params.yaml"
+        )
+
+
+def reasons(rejected: list[Rejected]) -> Iterator[tuple[str, int]]:
+    """Each reason and how many files it left out, most frequent first."""
+    counts = pd.Series([item.reason for item in rejected], dtype=str).value_counts()
+    yield from sorted(counts.items(), key=lambda item: (-item[1], item[0]))

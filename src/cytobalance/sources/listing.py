@@ -1,0 +1,104 @@
+"""List a source: every file of its archive becomes an entry or a rejected file.
+
+A layout is a module with `CODES` (raw label -> type; None: left out by rule; empty:
+the study's own `codes`) and `list_entries(archive)`, which yields an `Entry` for every
+image that has a label and a `Rejected` for every one that has none.
+"""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from types import ModuleType
+
+from cytobalance.config import Source
+from cytobalance.errors import StudyError
+from cytobalance.sources import eone, lmu, mll, pbc
+from cytobalance.sources.archive import Archive, Rejected
+from cytobalance.sources.entry import Entry, is_image_name
+
+LAYOUTS: dict[str, ModuleType] = {"eone": eone, "lmu": lmu, "mll": mll, "pbc": pbc}
+# What operating systems leave in folders: prefix of the file name, or its folder.
+LITTER = (
+    ("._", "macOS metadata"),
+    (".DS", "macOS metadata"),
+    ("Thumbs.db", "Windows metadata"),
+    ("desktop.ini", "Windows metadata"),
+)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A source before decoding: what to read, what is left out already, and types."""
+
+    entries: list[Entry]
+    rejected: list[Rejected]
+    codes: dict[str, str | None]
+
+
+def list_source(name: str, source: Source, archive: Archive) -> Listing:
+    """Entries (sorted by file) and rejected files of the source `name`.
+
+    Raises StudyError where no image is found or a label is not among the codes.
+    """
+    layout = LAYOUTS[source.layout]
+    codes = {**layout.CODES, **source.codes}
+    entries: list[Entry] = []
+    rejected: dict[str, Rejected] = {}
+    for item in layout.list_entries(archive):
+        if isinstance(item, Rejected):
+            rejected[item.file] = item
+        elif reason := litter(item.file):
+            rejected[item.file] = Rejected(item.file, reason, by_rule=True)
+        elif codes.get(item.raw_label, "") is None:
+            reason = f"code {item.raw_label} is left out by rule"
+            rejected[item.file] = Rejected(item.file, reason, item.raw_label, True)
+        else:
+            entries.append(item)
+    _check_codes(name, entries, codes)
+    seen = {entry.file for entry in entries} | set(rejected)
+    for file in archive.names():
+        if file not in seen:
+            rejected[file] = _unlisted(file)
+    if not entries:
+        raise StudyError(
+            f"source {name}: no labelled image in {archive.path.name} that layout "
+            f"`{source.layout}` knows; see docs/sources.md for what it must hold"
+        )
+    return Listing(
+        sorted(entries, key=lambda entry: entry.file),
+        sorted([*archive.rejected, *rejected.values()], key=lambda item: item.file),
+        codes,
+    )
+
+
+def litter(file: str) -> str:
+    """Reason why `file` is an operating system's leftover, or empty."""
+    path = PurePosixPath(file)
+    if "__MACOSX" in path.parts:
+        return "macOS metadata"
+    for start, reason in LITTER:
+        if path.name.startswith(start):
+            return reason
+    return ""
+
+
+def _unlisted(file: str) -> Rejected:
+    """Why a file that the layout passed over is left out."""
+    if reason := litter(file):
+        return Rejected(file, reason, by_rule=True)
+    if is_image_name(file):
+        return Rejected(file, "not where this layout keeps images")
+    return Rejected(file, "no image by its name", by_rule=True)
+
+
+def _check_codes(name: str, entries: list[Entry], codes: dict) -> None:
+    unknown: dict[str, str] = {}
+    for entry in entries:
+        if entry.raw_label not in codes:
+            unknown.setdefault(entry.raw_label, entry.file)
+    if unknown:
+        labels = ", ".join(sorted(unknown))
+        raise StudyError(
+            f"source {name}: unknown code {labels} (first: {min(unknown.values())}); "
+            f"legal: {', '.join(codes)}; give this source `codes` in params.yaml to "
+            "add one"
+        )

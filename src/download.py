@@ -1,0 +1,44 @@
+"""Download: bring every source's archive to data/raw as published, or simulate it."""
+
+import argparse
+from pathlib import Path
+
+from cytobalance.config import read_study
+from cytobalance.runtime import atomic_folder, run_stage
+from cytobalance.sources.placing import obtain, place, take
+
+INCOMING = Path("data/incoming")
+RAW = Path("data/raw")
+
+
+def main() -> None:
+    """Fill data/raw, a folder a source; with --take only data/incoming."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--take",
+        type=Path,
+        metavar="FOLDER",
+        help="bring the archives that params.yaml names from FOLDER to data/incoming",
+    )
+    study = read_study()
+    if shelf := parser.parse_args().take:
+        for name in take(study, shelf, INCOMING):
+            print(f"took {name} into {INCOMING}")
+        return
+    with atomic_folder(RAW) as raw:
+        for name, source in study.sources.items():
+            if source.origin == "published":
+                archive = obtain(name, source, INCOMING)
+                place(archive, raw / name)
+                print(f"{name}: placed {archive.name}")
+            else:
+                # Only here, so that a study of published images needs no simulator.
+                from cytobalance.simulator.archives import write_source
+
+                write_source(study, name, raw / name)
+                print(f"{name}: simulated in the layout of {source.layout}")
+    print(f"wrote {RAW}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,50 @@
+"""Ingest every source: decode, check, crop and shrink each image, code to type."""
+
+from pathlib import Path
+
+from cytobalance.config import read_study
+from cytobalance.curation.intake import Intake, reasons, take_in
+from cytobalance.errors import StudyError
+from cytobalance.runtime import atomic_folder, run_stage
+
+RAW = Path("data/raw")
+INGESTED = Path("data/ingested")
+
+
+def main() -> None:
+    """data/raw/<source> -> data/ingested/<source>, all of them or none."""
+    study = read_study()
+    with atomic_folder(INGESTED) as ingested:
+        for name, source in study.sources.items():
+            if not (RAW / name).exists():
+                raise StudyError(f"{RAW / name} is missing; run `dvc repro download`")
+            folder = ingested / name
+            folder.mkdir()
+            intake = take_in(name, source, RAW / name, study.image.size, folder)
+            print_intake(name, intake)
+            if study.ingest.strict:
+                check_strict(name, intake)
+    print(f"wrote {INGESTED}")
+
+
+def print_intake(name: str, intake: Intake) -> None:
+    """Say what was counted and what was left out, with reasons."""
+    types = intake.cells["type"].nunique()
+    print(f"{name}: {len(intake.cells)} cells of {types} types")
+    for reason, count in reasons(intake.rejected):
+        print(f"{name}: left out {count}: {reason}")
+
+
+def check_strict(name: str, intake: Intake) -> None:
+    """Under `ingest.strict`, a file that is left out without a rule is an error."""
+    faults = [item for item in intake.rejected if not item.by_rule]
+    if faults:
+        raise StudyError(
+            f"source {name}: {len(faults)} files can't be read rightly, first "
+            f"{faults[0].file}: {faults[0].reason}; mend them or set ingest.strict "
+            "to false"
+        )
+
+
+if __name__ == "__main__":
+    run_stage(main)
