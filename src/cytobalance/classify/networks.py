@@ -1,0 +1,100 @@
+"""The classifiers' networks, and trained ones on disk that rebuild themselves."""
+
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cytobalance.errors import StudyError
+from cytobalance.runtime import atomic_file
+
+BLOCKS = 4
+# What a file that is no classifier of ours raises on its way in.
+UNREADABLE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+
+
+class SequentialCNN(nn.Module):
+    """(Conv2D -> BatchNorm -> LeakyReLU -> MaxPool) x 4 -> dropout -> FC, Hazra 3.4.
+
+    images: float [N, 3, S, S] in -1..1, S a multiple of 16; returns logits
+    [N, classes]. Channels are width x 1, 2, 4, 8 (the paper is silent).
+    """
+
+    def __init__(self, classes: int, size: int, width: int, dropout: float):
+        super().__init__()
+        layers: list[nn.Module] = []
+        last = 3
+        for block in range(BLOCKS):
+            channels = width << block
+            # No bias: the normalisation takes it away. LeakyReLU rises everywhere,
+            # so pooling before it gives the same numbers at a quarter of the work.
+            layers += [
+                nn.Conv2d(last, channels, 3, padding=1, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.MaxPool2d(2),
+                nn.LeakyReLU(0.01, inplace=True),
+            ]
+            last = channels
+        self.trunk = nn.Sequential(*layers, nn.Flatten())
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(last * (size >> BLOCKS) ** 2, classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Input of the fully connected layer: float [N, 8 x width x (S/16)**2]."""
+        return self.trunk(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.dropout(self.trunk(images)))
+
+
+NETWORKS = {"sequential_cnn": SequentialCNN}
+
+
+def build_network(classifier: str, settings: dict) -> nn.Module:
+    """A new network; settings: its constructor's arguments."""
+    return NETWORKS[classifier](**settings)
+
+
+def save_network(path: Path, network: nn.Module, about: dict) -> None:
+    """Write weights and `about` (classifier, settings, classes), same bytes each time.
+
+    about: plain values only, so that the file can be read without running code.
+    """
+    weights = OrderedDict(
+        (name, value.detach().cpu().contiguous().clone())
+        for name, value in network.state_dict().items()
+    )
+    with atomic_file(path) as partial:
+        torch.save({"about": about, "weights": weights}, partial)
+
+
+def load_network(path: Path, device: torch.device) -> tuple[nn.Module, dict]:
+    """A trained network in evaluation mode on `device`, and what is told about it.
+
+    Raises StudyError where the file is missing or no classifier of ours.
+    """
+    if not Path(path).exists():
+        raise StudyError(f"{path} is missing; run `dvc repro` to train it")
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        about = saved["about"]
+        network = build_network(about["classifier"], about["settings"])
+        network.load_state_dict(saved["weights"])
+    except UNREADABLE as error:
+        raise StudyError(
+            f"{path} holds no classifier of this project "
+            f"({type(error).__name__}); train it again with `dvc repro`"
+        ) from None
+    network = network.to(device, memory_format=torch.channels_last)
+    return network.eval().requires_grad_(False), about

@@ -1,0 +1,113 @@
+"""Stage `train_classifier`: fit all trials of one classifier and predict."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from cytobalance.cells import read_cells, read_table, write_table
+from cytobalance.classify.networks import build_network, save_network
+from cytobalance.classify.training import gather_cells, predict_logits, train
+from cytobalance.config import Study, read_study
+from cytobalance.devices import make_deterministic, pick_device
+from cytobalance.errors import StudyError
+from cytobalance.runtime import atomic_folder, derive_seed, run_stage
+
+PREDICTED_PARTS = ("test", "validation")
+
+
+def main() -> None:
+    """Train each trial from its own seed; write models, predictions and curves."""
+    study = read_study()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--protocol", required=True, choices=study.protocols)
+    parser.add_argument("--balancer", required=True, choices=study.balancers)
+    parser.add_argument("--classifier", required=True, choices=study.classifiers)
+    options = parser.parse_args()
+    key = f"{options.protocol}-{options.balancer}-{options.classifier}"
+    make_deterministic()
+
+    split, parts = read_parts(study, options.protocol, options.balancer)
+    curves, predictions = [], []
+    with atomic_folder(Path("models/classifiers") / key) as folder:
+        for trial in range(study.classifier.trials):
+            # Balancers share a trial's seed, so that they start from the same weights.
+            seed = derive_seed(
+                study.study.seed, "classifier", options.classifier, trial
+            )
+            network, about = new_network(study, options.classifier, seed)
+            network = network.to(parts["train"].images.device)
+            curve = train(
+                network, parts["train"], parts["validation"], study.classifier, seed
+            )
+            save_network(folder / f"trial_{trial}.pt", network, about)
+            curves.append(pd.DataFrame(curve).assign(trial=trial))
+            for part in PREDICTED_PARTS:
+                rows = split[split["part"] == part]
+                logits = predict_logits(
+                    network, parts[part].images, study.classifier.precision
+                )
+                predictions.append(tabulate(rows, logits, study.classes, trial))
+            last = curve[-1]
+            print(
+                f"trial {trial}: training loss {last['train_loss']:.3f}, "
+                f"validation accuracy {last['validation_accuracy']:.3f} at the end"
+            )
+    curves = pd.concat(curves)
+    curves.insert(0, "trial", curves.pop("trial"))
+    write_table(Path(f"data/curves/{key}.csv"), curves)
+    write_table(Path(f"data/predictions/{key}.csv"), pd.concat(predictions))
+    print(f"wrote models/classifiers/{key}, its predictions and its curves")
+
+
+def read_parts(study: Study, protocol: str, balancer: str):
+    """The split's table, and its train, test and validation cells on the device."""
+    cells = read_cells(Path("data/cells"))
+    synthetic = read_cells(Path(f"data/synthetic/{protocol}/{balancer}"))
+    split = read_table(Path(f"data/splits/{protocol}/{balancer}.csv"))
+    device = pick_device()
+    parts = {}
+    for part in ("train", *PREDICTED_PARTS):
+        rows = split[split["part"] == part]
+        if not len(rows):
+            raise StudyError(f"{protocol}/{balancer}: no {part} cells; see hold_out")
+        parts[part] = gather_cells(
+            cells.images, synthetic.images, rows, study.classes, device
+        )
+        print(f"{part}: {len(rows)} cells")
+    return split, parts
+
+
+def new_network(study: Study, classifier: str, seed: int):
+    """An untrained network, its first weights from `seed`, and what to tell of it."""
+    torch.manual_seed(seed)
+    settings = {
+        "classes": len(study.classes),
+        "size": study.image.size,
+        "width": study.classifier.width,
+        "dropout": study.classifier.dropout,
+    }
+    about = {
+        "classifier": classifier,
+        "settings": settings,
+        "classes": list(study.classes),
+        "size": study.image.size,
+    }
+    network = build_network(classifier, settings)
+    return network.to(memory_format=torch.channels_last), about
+
+
+def tabulate(rows: pd.DataFrame, logits: torch.Tensor, classes, trial: int):
+    """Predictions of one part as a table: who, truth, predicted, probabilities."""
+    table = rows[["part", "cell_id", "origin", "label"]].reset_index(drop=True)
+    table.insert(0, "trial", trial)
+    table["predicted"] = [classes[k] for k in logits.argmax(1).tolist()]
+    chances = pd.DataFrame(
+        logits.softmax(1).cpu().numpy(), columns=[f"p_{label}" for label in classes]
+    )
+    return pd.concat([table, chances], axis=1)
+
+
+if __name__ == "__main__":
+    run_stage(main)
