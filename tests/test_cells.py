@@ -54,13 +54,13 @@ def test_missing_table_says_what_to_do(tmp_path):
         read_table(tmp_path / "cells.csv")
 
 
-def test_the_name_NA_of_a_subject_is_text(tmp_path):
+def test_a_name_like_nan_of_a_subject_is_text(tmp_path):
     write_table(tmp_path / "t.csv", pd.DataFrame({"subject": ["NA", ""], "n": [1, 2]}))
     assert read_table(tmp_path / "t.csv")["subject"].tolist() == ["NA", ""]
 
 
 def test_an_empty_cell_set_is_legal(tmp_path):
-    images, table = make_cells(0)
+    _, table = make_cells(0)
     with atomic_folder(tmp_path / "none") as folder:
         create_images(folder, 0, 8)
         write_table(folder / "cells.csv", table)

@@ -70,7 +70,6 @@ def test_every_knob_has_a_comment_above_its_group_or_itself(path):
             explained = True
         elif not text:
             explained = False
-        elif depth == 2 and ":" in text and not text.startswith("-"):
-            if not explained:
-                silent.append(text)
+        elif depth == 2 and ":" in text and text[0] != "-" and not explained:
+            silent.append(text)
     assert not silent

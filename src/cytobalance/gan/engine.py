@@ -117,7 +117,8 @@ def average_gradients(network: nn.Module, fabric: Fabric) -> None:
     if fabric.world_size == 1:
         return
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    flat = fabric.all_reduce(torch.cat([g.flatten() for g in gradients]), "mean")
+    joined = torch.cat([gradient.flatten() for gradient in gradients])
+    flat = fabric.all_reduce(joined, reduce_op="mean")
     for gradient, part in zip(
         gradients, flat.split([g.numel() for g in gradients]), strict=True
     ):

@@ -7,7 +7,8 @@ pre-activated, with two 3x3 layers each (transposed convolutions in the generato
 import torch
 from torch import Tensor, nn
 
-from cytobalance.gan.penalty import LeakyReLU
+# The paper is silent; DCGAN's and Gungor's value.
+SLOPE = 0.2
 
 
 class ResidualBlock(nn.Module):
@@ -16,9 +17,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int, layer: type[nn.Module]):
         super().__init__()
         self.body = nn.Sequential(
-            LeakyReLU(),
+            nn.LeakyReLU(SLOPE),
             layer(width, width, 3, padding=1),
-            LeakyReLU(),
+            nn.LeakyReLU(SLOPE),
             layer(width, width, 3, padding=1),
         )
 
@@ -55,7 +56,7 @@ class Generator(nn.Module):
             _blocks(4, width, nn.ConvTranspose2d),
             _double(width, width),
             _blocks(2, width, nn.ConvTranspose2d),
-            LeakyReLU(),
+            nn.LeakyReLU(SLOPE),
             nn.ConvTranspose2d(width, 3, 5, padding=2),
             nn.Tanh(),
         )
@@ -68,12 +69,14 @@ class Generator(nn.Module):
         return self.grow(x)
 
 
-class Critic(nn.Module):
-    """Table 4 with one output, Table 5 with one output a class; no normalisation."""
+class Critic(nn.Sequential):
+    """Table 4 with one output, Table 5 with one output a class; no normalisation.
+
+    Takes float [N, 3, size, size] in [-1, 1], gives float [N, outputs].
+    """
 
     def __init__(self, size: int, width: int, outputs: int):
-        super().__init__()
-        self.trunk = nn.Sequential(
+        super().__init__(
             nn.Conv2d(3, width, 5, stride=2, padding=2),
             _blocks(2, width, nn.Conv2d),
             nn.AvgPool2d(2),
@@ -81,15 +84,9 @@ class Critic(nn.Module):
             nn.AvgPool2d(2),
             _blocks(4, width, nn.Conv2d),
             nn.AvgPool2d(2),
-            LeakyReLU(),
-        )
-        self.head = nn.Sequential(
+            nn.LeakyReLU(SLOPE),
             nn.Flatten(),
             nn.Linear(width * (size // 16) ** 2, 128),
-            LeakyReLU(),
+            nn.LeakyReLU(SLOPE),
             nn.Linear(128, outputs),
         )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: float [N, 3, size, size] in [-1, 1]; float [N, outputs]."""
-        return self.head(self.trunk(x))

@@ -1,0 +1,388 @@
+"""Networks of Tables 3 to 5, the penalty, the losses and the training loop."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from cytobalance.config import read_study
+from cytobalance.errors import StudyError
+from cytobalance.gan.batches import Batch, Batches
+from cytobalance.gan.c_wgan_gp import CWganGp
+from cytobalance.gan.engine import Training, train_gan
+from cytobalance.gan.generation import generate_cells
+from cytobalance.gan.models import build_gan, load_generator, save_generator
+from cytobalance.gan.networks import Critic, Generator, ResidualBlock
+from cytobalance.gan.penalty import gradient_penalty, input_slope
+from cytobalance.gan.processes import start_fabric
+
+STUDY = read_study(Path(__file__).parent.parent / "params.yaml")
+TINY = STUDY.gan.model_copy(
+    update={
+        "width": 4,
+        "latent": 8,
+        "batch": 8,
+        "iterations": 6,
+        "critic_steps": 2,
+        "precision": "fp32",
+    }
+)
+
+
+def shapes_of(network, *inputs):
+    """Output shape of every layer that changes it, in order of running."""
+    seen = []
+
+    def note(module, _inputs, output):
+        shape = tuple(output.shape[1:])
+        if not seen or seen[-1] != shape:
+            seen.append(shape)
+
+    for module in network.modules():
+        if not list(module.children()):
+            module.register_forward_hook(note)
+    network(*inputs)
+    return seen
+
+
+def count_blocks(network):
+    """Residual blocks between two changes of size, in order."""
+    counts = []
+    for module in network.modules():
+        if isinstance(module, nn.Sequential) and all(
+            isinstance(child, ResidualBlock) for child in module
+        ):
+            counts.append(len(module))
+    return counts
+
+
+def test_generator_is_table_3():
+    network = Generator(size=128, width=64, latent=500, classes=12)
+    z, y = torch.zeros(1, 500), torch.zeros(1, dtype=torch.long)
+    assert network.project.in_features == 500 + 12
+    assert shapes_of(network, z, y) == [
+        (64 * 32 * 32,),
+        (64, 32, 32),
+        (64, 64, 64),
+        (64, 128, 128),
+        (3, 128, 128),
+    ]
+    assert count_blocks(network) == [2, 4, 2]
+
+
+@pytest.mark.parametrize("outputs", [1, 12])
+def test_critic_and_classifier_are_tables_4_and_5(outputs):
+    network = Critic(size=128, width=64, outputs=outputs)
+    assert shapes_of(network, torch.zeros(1, 3, 128, 128)) == [
+        (64, 64, 64),
+        (64, 32, 32),
+        (64, 16, 16),
+        (64, 8, 8),
+        (64 * 8 * 8,),
+        (128,),
+        (outputs,),
+    ]
+    assert count_blocks(network) == [2, 4, 4]
+    assert not any("Norm" in type(m).__name__ for m in network.modules())
+
+
+def test_images_keep_their_size_and_range_at_other_sizes():
+    network = Generator(size=48, width=4, latent=8, classes=3)
+    made = network(torch.randn(2, 8) * 50, torch.tensor([0, 2]))
+    assert made.shape == (2, 3, 48, 48)
+    assert made.abs().max() <= 1
+
+
+def penalty_by_autograd(critic, real, fake, mix):
+    """The textbook form, with PyTorch's own LeakyReLU."""
+    between = (mix * real + (1 - mix) * fake).requires_grad_(True)
+    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+@pytest.mark.parametrize(
+    "dtype, limit", [(torch.float64, 1e-12), (torch.float32, 1e-5)]
+)
+def test_penalty_and_its_gradient_equal_plain_autograd(dtype, limit):
+    torch.manual_seed(0)
+    critic = Critic(size=32, width=8, outputs=1).to(dtype)
+    real, fake = torch.randn(2, 4, 3, 32, 32, dtype=dtype)
+    mix = torch.rand(4, 1, 1, 1, dtype=dtype)
+    ours = gradient_penalty(critic, real, fake, mix)
+    theirs = penalty_by_autograd(critic, real, fake, mix)
+    assert theirs.item() > 0.01
+    torch.testing.assert_close(ours.to(dtype), theirs, rtol=1e-5, atol=1e-6)
+    for one, two in zip(
+        torch.autograd.grad(ours, critic.parameters(), allow_unused=True),
+        torch.autograd.grad(theirs, critic.parameters(), allow_unused=True),
+        strict=True,
+    ):
+        if one is None:  # a bias moves D(x), not its slope
+            assert two is None or float(two.detach().abs().max()) == 0
+        else:
+            assert float((one - two).norm() / two.norm()) < limit
+
+
+def test_a_network_whose_slope_is_not_known_is_refused():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    with pytest.raises(TypeError, match="BatchNorm2d"):
+        input_slope(network, torch.zeros(2, 3, 8, 8))
+
+
+def test_penalty_is_zero_for_slope_one_and_grows_with_slope():
+    def plane(slope):
+        layer = nn.Linear(12, 1)
+        nn.init.constant_(layer.weight, slope / 12**0.5)
+        return nn.Sequential(nn.Flatten(), layer)
+
+    real, fake = torch.randn(2, 5, 3, 2, 2)
+    mix = torch.rand(5, 1, 1, 1)
+    for slope, expected in ((1.0, 0.0), (3.0, 4.0), (0.0, 1.0)):
+        value = gradient_penalty(plane(slope), real, fake, mix)
+        assert value.item() == pytest.approx(expected, abs=1e-5)
+
+
+class FlopCount(TorchDispatchMode):
+    """PyTorch's own table of work per operator, without its tracking of modules."""
+
+    total = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func.overloadpacket in flop_registry:
+            count = flop_registry[func.overloadpacket]
+            self.total += count(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def count_flops(work) -> int:
+    with FlopCount() as counter:
+        work()
+    return counter.total
+
+
+def test_penalty_costs_at_most_four_critic_forwards():
+    critic = Critic(size=32, width=8, outputs=1)
+    real, fake = torch.randn(2, 4, 3, 32, 32)
+    mix = torch.rand(4, 1, 1, 1)
+    forward = count_flops(lambda: critic(real))
+    spent = count_flops(lambda: gradient_penalty(critic, real, fake, mix).backward())
+    assert spent <= 4.05 * forward
+
+
+def make_batches(settings=TINY, seed=1, counts=(30, 6), size=16):
+    """Two classes that differ in colour; the second is rare."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], counts)
+    images = rng.integers(0, 40, (len(labels), size, size, 3)).astype(np.uint8)
+    images[labels == 1] += 180
+    return Batches(images, labels, settings, seed, torch.device("cpu"))
+
+
+def make_training(settings=TINY):
+    study = STUDY.model_copy(
+        update={
+            "gan": settings,
+            "image": STUDY.image.model_copy(update={"size": 16}),
+            "merge": STUDY.merge.model_copy(
+                update={"classes": {"dark": ("basophil",), "bright": ("platelet",)}}
+            ),
+        }
+    )
+    fabric = start_fabric(settings.precision)
+    return Training(build_gan("c_wgan_gp", study, seed=3), settings, fabric)
+
+
+def test_one_iteration_at_full_size_is_within_the_counted_work():
+    """speed.md of the method: 184 GFLOP an image for 5 critic, 1 G and 1 C steps.
+
+    Counted at size 32, where convolutions cost 1/16 of those at the paper's 128.
+    """
+    settings = TINY.model_copy(
+        update={"width": 64, "latent": 500, "batch": 2, "critic_steps": 5}
+    )
+    study = STUDY.model_copy(update={"gan": settings})
+    training = Training(
+        build_gan("c_wgan_gp", study, seed=3), settings, start_fabric("fp32")
+    )
+    batches = make_batches(settings, size=32)
+    per_image = count_flops(lambda: training.run_iteration(batches)) / 2
+    assert per_image * 16 <= 186e9
+
+
+def test_batches_are_balanced_by_choice_and_natural_otherwise():
+    for sampling, low, high in (("balanced", 0.4, 0.6), ("natural", 0.1, 0.25)):
+        settings = TINY.model_copy(update={"sampling": sampling, "batch": 600})
+        y = make_batches(settings).draw(0).y
+        assert low < float(y.float().mean()) < high
+
+
+def test_a_batch_holds_its_labels_cells_in_range():
+    batch = make_batches(TINY.model_copy(update={"batch": 200})).draw(0)
+    bright = batch.real.mean((1, 2, 3)) > 0
+    assert torch.equal(bright, batch.y == 1)
+    assert batch.real.min() >= -1 and batch.real.max() <= 1
+
+
+def test_mirroring_shows_turned_cells_and_keeps_their_pixels():
+    images = np.zeros((1, 16, 16, 3), np.uint8)
+    images[0, 0, 1] = 255
+    batches = Batches(images, np.zeros(1, int), TINY, 0, torch.device("cpu"))
+    spots = {
+        tuple(divmod(int(cell[0].argmax()), 16))
+        for step in range(20)
+        for cell in batches.draw(step).real
+    }
+    assert spots == {
+        (a, b)
+        for a in (0, 1, 14, 15)
+        for b in (0, 1, 14, 15)
+        if (a in (0, 15)) != (b in (0, 15))
+    }
+
+
+def test_processes_share_one_joined_batch():
+    whole = make_batches().draw(7)
+    halves = []
+    for share in (slice(0, 4), slice(4, 8)):
+        batches = make_batches()
+        batches.share = share
+        halves.append(batches.draw(7))
+    for name in ("real", "y", "z", "mix"):
+        joined = torch.cat([getattr(half, name) for half in halves])
+        assert torch.equal(joined, getattr(whole, name))
+
+
+def test_losses_teach_the_right_network_and_signs():
+    model = CWganGp(16, 2, TINY)
+    batch = make_batches().draw(0)
+    loss, numbers = model.critic_loss(batch)
+    expected = TINY.penalty * numbers["penalty"] - numbers["wasserstein"]
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    loss.backward()
+    assert all(p.grad is None for p in model.generator.parameters())
+    assert all(p.grad is None for p in model.classifier.parameters())
+    model.generator_loss(batch)[0].backward()
+    assert all(p.grad is not None for p in model.generator.parameters())
+    # D never sees the label: its word is the same for every label.
+    other = Batch(batch.real, 1 - batch.y, batch.z, batch.mix)
+    assert torch.equal(model.critic(batch.real), model.critic(other.real))
+
+
+def test_training_learns_which_class_is_bright():
+    settings = TINY.model_copy(
+        update={
+            "iterations": 60,
+            "learning_rate": 2e-3,
+            "classifier_weight": 10.0,
+            "ema": 0.5,
+        }
+    )
+    training = make_training(settings)
+    train_gan(training, make_batches(settings), Path("never written"))
+    z = torch.randn(32, settings.latent)
+    with torch.no_grad():
+        dark, bright = (
+            training.average(z, torch.full((32,), label)).mean() for label in (0, 1)
+        )
+    assert float(bright - dark) > 0.3
+
+
+def weights_of(training):
+    return torch.cat([p.flatten() for p in training.average.parameters()])
+
+
+def test_a_resumed_training_ends_with_the_same_weights(tmp_path):
+    straight = make_training()
+    train_gan(straight, make_batches(), tmp_path / "none.pt")
+    broken = make_training()
+    for _ in range(3):
+        broken.log(broken.run_iteration(make_batches()))
+    broken.save(tmp_path / "state.pt")
+    resumed = make_training()
+    train_gan(resumed, make_batches(), tmp_path / "state.pt")
+    assert torch.equal(weights_of(straight), weights_of(resumed))
+    assert straight.losses == resumed.losses
+
+
+def test_a_diverged_training_stops_with_advice():
+    training = make_training()
+    with pytest.raises(StudyError, match=r"penalty is not finite.*learning_rate"):
+        training.log({"penalty": torch.tensor(float("nan"))})
+
+
+def test_generator_file_rebuilds_itself_and_checks_classes(tmp_path):
+    network = Generator(16, 4, 8, 2)
+    path = tmp_path / "generator.pt"
+    save_generator(path, network, ("dark", "bright"))
+    z, y = torch.randn(3, 8), torch.tensor([0, 1, 1])
+    again = load_generator(path, ("dark", "bright"))
+    torch.testing.assert_close(again(z, y), network(z, y))
+    with pytest.raises(StudyError, match="other classes"):
+        load_generator(path, ("bright", "dark"))
+    with pytest.raises(StudyError, match="dvc repro train_gan"):
+        load_generator(tmp_path / "none.pt", ("dark",))
+
+
+def test_generation_is_repeatable_by_class_and_seed():
+    network = Generator(16, 4, 8, 2)
+    made = {}
+    for name, label, seed in (("a", 0, 1), ("b", 0, 1), ("c", 1, 1), ("d", 0, 2)):
+        parts = list(
+            generate_cells(
+                network, label, 10, batch=4, seed=seed, device=torch.device("cpu")
+            )
+        )
+        assert [len(part) for part in parts] == [4, 4, 2]
+        made[name] = np.concatenate(parts)
+    assert made["a"].dtype == np.uint8
+    np.testing.assert_array_equal(made["a"], made["b"])
+    assert not np.array_equal(made["a"], made["c"])
+    assert not np.array_equal(made["a"], made["d"])
+
+
+ONE_OF_TWO = """
+import sys, torch
+sys.path[:0] = sys.argv[1:3]
+from test_gan import gradients_of_one_iteration, FROZEN
+from cytobalance.gan.processes import own_share, start_fabric
+fabric = start_fabric("fp32")
+gradients = gradients_of_one_iteration(own_share(FROZEN.batch, fabric))
+if fabric.global_rank == 0:
+    torch.save(gradients, sys.argv[3])
+"""
+# So slow that the weights stay, and gradients of later steps can be compared.
+FROZEN = TINY.model_copy(update={"learning_rate": 1e-12})
+
+
+def gradients_of_one_iteration(share=slice(None)):
+    training, batches = make_training(FROZEN), make_batches(FROZEN)
+    batches.share = share
+    training.run_iteration(batches)
+    return {
+        name: value.grad
+        for name, value in training.model.named_parameters()
+        if value.grad is not None
+    }
+
+
+def test_two_processes_find_the_gradients_of_the_joined_batch(tmp_path):
+    tests = Path(__file__).parent
+    script, out = tmp_path / "run.py", tmp_path / "gradients.pt"
+    script.write_text(ONE_OF_TWO)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    options = ["--master-port=29511", script, tests, tests.parent / "src", out]
+    subprocess.run([*launch, *options], check=True, capture_output=True, timeout=300)
+    theirs, ours = torch.load(out, weights_only=True), gradients_of_one_iteration()
+    assert theirs.keys() == ours.keys() and len(ours) > 60
+    for name, gradient in ours.items():
+        scale = gradient.abs().max().item()
+        torch.testing.assert_close(
+            theirs[name], gradient, rtol=1e-5, atol=1e-5 * max(scale, 1e-3)
+        )
