@@ -60,7 +60,7 @@ def _overall(predictions, confusion, settings, seed, name) -> dict[str, Any]:
     intervals = bootstrap(
         predictions,
         score_overall,
-        {key: values.mean(0) for key, values in scores.items()},
+        scores,
         settings.confidence,
         settings.resamples,
         random_stream(seed, "evaluate", name, "overall"),
@@ -77,12 +77,13 @@ def _overall(predictions, confusion, settings, seed, name) -> dict[str, Any]:
 
 
 def _by_class(predictions, confusion, settings, seed, name) -> dict[str, Any]:
-    means = {key: v.mean(0) for key, v in score_classes(confusion).items()}
+    seen = score_classes(confusion)
+    means = {key: values.mean(0) for key, values in seen.items()}
     support = confusion[0].sum(-1)
     intervals = bootstrap(
         predictions,
         score_classes,
-        means,
+        seen,
         settings.confidence,
         settings.resamples,
         random_stream(seed, "evaluate", name, "classes"),

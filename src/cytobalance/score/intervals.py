@@ -7,6 +7,7 @@ remedy: cells of a patient are alike (whole groups are drawn), few trials are tr
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse, stats
@@ -15,6 +16,23 @@ from cytobalance.score.predictions import Predictions
 
 # Resamples computed at a time, to bound memory where a study has many groups.
 CHUNK = 200
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How freely test sets are drawn: chosen by simulation (docs/metrics.md).
+
+    shape: of the gamma weights of groups; 1 is the Bayesian bootstrap, less widens.
+    imagined: weight of the two imagined cells of every class.
+    """
+
+    shape: float
+    imagined: float
+
+
+# For a score of one classifier, and for the difference of two on the same cells.
+LEVEL = Draw(shape=0.75, imagined=1.0)
+PAIR = Draw(shape=1.0, imagined=0.2)
 
 
 def wilson(rate: np.ndarray, total: np.ndarray, confidence: float) -> np.ndarray:
@@ -49,15 +67,18 @@ def design_effect(hit: np.ndarray, label: np.ndarray, group: np.ndarray) -> floa
 
 
 def resample_confusions(
-    predictions: list[Predictions], resamples: int, stream: np.random.Generator
+    predictions: list[Predictions],
+    resamples: int,
+    how: Draw,
+    stream: np.random.Generator,
 ) -> list[np.ndarray]:
     """Confusion matrices of resampled test sets, float [resamples, T, C, C] each.
 
     predictions: of the same cells and groups, of one or two classifiers; both get the
     same draws, so that their difference is paired. Whole groups are drawn with
-    fractional weights (Bayesian bootstrap, Rubin 1981): no class ever vanishes. Two
-    imagined cells a class, one right and one wrong, keep a rare class unsure; of a
-    pair of classifiers each gets one of them right (Bonett & Price 2012).
+    fractional weights (Bayesian bootstrap, Rubin 1981): no class ever vanishes.
+    Each class also gets two imagined cells, one right and one wrong; of a pair of
+    classifiers each gets another one of them right (as in Bonett & Price 2012).
     """
     first = predictions[0]
     n, groups = len(first.classes), first.group.max() + 1
@@ -66,8 +87,8 @@ def resample_confusions(
     draws: list[list[np.ndarray]] = [[] for _ in predictions]
     for start in range(0, resamples, CHUNK):
         size = min(CHUNK, resamples - start)
-        weights = stream.exponential(size=(size, groups))
-        right, wrong = stream.exponential(size=(2, size, n)) * present
+        weights = stream.gamma(how.shape, size=(size, groups))
+        right, wrong = stream.gamma(how.imagined, size=(2, size, n)) * present
         for i, (table, p) in enumerate(zip(tables, predictions, strict=True)):
             counts = (weights @ table).reshape(size, len(p.predicted), n, n)
             if i == 1:  # the second classifier errs where the first is right
@@ -94,20 +115,21 @@ def _imagined(right: np.ndarray, wrong: np.ndarray, n: int) -> np.ndarray:
 
 
 def mean_over_drawn_trials(
-    scores: np.ndarray, stream: np.random.Generator
+    drawn: np.ndarray, seen: np.ndarray, stream: np.random.Generator
 ) -> np.ndarray:
-    """Mean over trials of scores [B, T, ...], trials drawn anew for each resample.
+    """Mean over trials of scores, with the chance of which trials were trained.
 
-    Drawing T of T trials shows only (T-1)/T of their variance; the deviation is
-    widened for it. One trial shows nothing of it.
+    drawn: float [B, T, ...], on resampled test sets; seen: float [T, ...], on the test
+    set as it is; returns float [B, ...]. Trials are drawn anew for each resample.
+    Drawing T of T trials shows only (T-1)/T of their variance, so the deviation is
+    widened for it (Hesterberg 2015). One trial shows nothing of it.
     """
-    resamples, trials = scores.shape[:2]
-    mean = scores.mean(1)
+    resamples, trials = drawn.shape[:2]
+    mean = drawn.mean(1)
     if trials == 1:
         return mean
-    drawn = stream.integers(trials, size=(resamples, trials))
-    picked = scores[np.arange(resamples)[:, None], drawn].mean(1)
-    return mean + np.sqrt(trials / (trials - 1)) * (picked - mean)
+    deviation = (seen - seen.mean(0)) * np.sqrt(trials / (trials - 1))
+    return mean + deviation[stream.integers(trials, size=(resamples, trials))].mean(1)
 
 
 def limits(draws: np.ndarray, confidence: float) -> np.ndarray:
@@ -119,21 +141,21 @@ def limits(draws: np.ndarray, confidence: float) -> np.ndarray:
 def bootstrap(
     predictions: Predictions,
     score: Callable[[np.ndarray], dict[str, np.ndarray]],
-    observed: dict[str, np.ndarray],
+    seen: dict[str, np.ndarray],
     confidence: float,
     resamples: int,
     stream: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """Interval of every score of a classifier: name -> float [..., 2] in 0..1.
 
-    score: confusions [..., C, C] -> name -> [...]; observed: name -> mean over trials.
-    The imagined cells widen the draws but must not shift them, so the draws are
-    centred on the observed value.
+    score: confusions [..., C, C] -> name -> [...]; seen: name -> float [T, ...], the
+    scores as they are. The imagined cells widen the draws but must not shift them, so
+    the draws are centred on the observed mean.
     """
-    confusions = resample_confusions([predictions], resamples, stream)[0]
+    confusions = resample_confusions([predictions], resamples, LEVEL, stream)[0]
     intervals = {}
     for name, values in score(confusions).items():
-        draws = mean_over_drawn_trials(values, stream)
-        draws = draws - draws.mean(0) + observed[name]
+        draws = mean_over_drawn_trials(values, seen[name], stream)
+        draws = draws - draws.mean(0) + seen[name].mean(0)
         intervals[name] = np.clip(limits(draws, confidence), 0, 1)
     return intervals

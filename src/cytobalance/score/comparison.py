@@ -1,0 +1,175 @@
+"""Did balancing help? Differences on the same real test cells, and a verdict."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cytobalance.errors import StudyError
+from cytobalance.runtime import random_stream
+from cytobalance.score.classification import (
+    count_confusion,
+    score_classes,
+    score_overall,
+)
+from cytobalance.score.intervals import (
+    PAIR,
+    limits,
+    mean_over_drawn_trials,
+    resample_confusions,
+)
+from cytobalance.score.predictions import Predictions
+
+# A gain in balanced accuracy below this changes nothing in a laboratory (ours).
+WORTHWHILE = 0.02
+HELPED, HURT = "helped", "hurt"
+DID_NOT_HELP, UNDECIDED = "did not help", "no difference shown"
+
+
+def rare_classes(record: dict[str, Any]) -> list[str]:
+    """The smallest third of the classes (at least one) by real training cells.
+
+    record: of any classifier under `heldout`. In class order.
+    """
+    counts = record["cells"]["train"]["real"]
+    order = np.argsort(counts, kind="stable")[: max(1, len(counts) // 3)]
+    return [record["classes"][i] for i in sorted(order)]
+
+
+def rebuild_predictions(record: dict[str, Any], hold_out: pd.DataFrame) -> Predictions:
+    """Every test cell's fate under `heldout`, from the misses and data/hold_out.csv.
+
+    Probabilities are not kept in the record: an empty array. Raises StudyError where
+    the two belong to different runs.
+    """
+    test = hold_out[hold_out["part"] == "test"]
+    cell_id = test["cell_id"].to_numpy(str)
+    label = pd.Index(record["classes"]).get_indexer(test["label"])
+    predicted = np.tile(label, (record["trials"], 1))
+    place = {cell: i for i, cell in enumerate(cell_id)}
+    for trial, cell, _, true, said, *_ in record["misses"]["rows"]:
+        if cell not in place or label[place[cell]] != true:
+            key = f"{record['protocol']}-{record['balancer']}-{record['classifier']}"
+            raise StudyError(
+                f"metrics/classifiers/{key}.json knows test cell {cell}, "
+                "data/hold_out.csv doesn't; run `dvc repro`"
+            )
+        predicted[trial, place[cell]] = said
+    return Predictions(
+        classes=tuple(record["classes"]),
+        cell_id=cell_id,
+        origin=np.full(len(test), "real"),
+        label=label,
+        group=pd.factorize(test["group"])[0],
+        predicted=predicted,
+        probability=np.empty((record["trials"], len(test), 0)),
+    )
+
+
+def score_pair(confusion: np.ndarray, rare: np.ndarray) -> dict[str, np.ndarray]:
+    """What a gain is measured in: float [...], and `recall` float [..., C].
+
+    confusion: float [..., C, C]; rare: int, indices of the rare classes.
+    """
+    overall, recall = score_overall(confusion), score_classes(confusion)["recall"]
+    return {
+        "balanced_accuracy": overall["balanced_accuracy"],
+        "macro_f1": overall["macro_f1"],
+        "accuracy": overall["accuracy"],
+        "rare_recall": np.nanmean(recall[..., rare], axis=-1),
+        "recall": recall,
+    }
+
+
+def paired_gain(
+    ours: Predictions,
+    theirs: Predictions,
+    rare: list[str],
+    confidence: float,
+    resamples: int,
+    stream: np.random.Generator,
+) -> dict[str, dict[str, Any]]:
+    """Gain of `ours` over `theirs` in each score: value, low, high.
+
+    Both judged the same cells; patients are drawn once for both, trials for each
+    apart. Of the two imagined cells of every class each classifier gets one right, so
+    the interval leans towards no gain where a class has few cells.
+    """
+    assert np.array_equal(ours.cell_id, theirs.cell_id)
+    n = len(ours.classes)
+    index = np.array([ours.classes.index(label) for label in rare])
+    pair = [ours, theirs]
+    drawn = [
+        score_pair(confusion, index)
+        for confusion in resample_confusions(pair, resamples, PAIR, stream)
+    ]
+    seen = [score_pair(count_confusion(p.label, p.predicted, n), index) for p in pair]
+    gains = {}
+    for key in seen[0]:
+        draws = [
+            mean_over_drawn_trials(d[key], s[key], stream)
+            for d, s in zip(drawn, seen, strict=True)
+        ]
+        edges = limits(draws[0] - draws[1], confidence)
+        gains[key] = {
+            "value": seen[0][key].mean(0) - seen[1][key].mean(0),
+            "low": edges[..., 0],
+            "high": edges[..., 1],
+        }
+    return gains
+
+
+def judge(gain: dict[str, Any]) -> str:
+    """One of four words on a gain in balanced accuracy and its interval."""
+    if gain["low"] > 0:
+        return HELPED
+    if gain["high"] < 0:
+        return HURT
+    return DID_NOT_HELP if gain["high"] < WORTHWHILE else UNDECIDED
+
+
+def optimism(paper: dict[str, Any], heldout: dict[str, Any]) -> dict[str, float]:
+    """By how much the published order flatters: balanced accuracy, paper - heldout.
+
+    Two records of the same balancer and classifier. The two differ in their test
+    cells, so the interval joins the two intervals (Zou & Donner 2008, MOVER).
+    """
+    a, b = (r["test"]["all"]["overall"]["balanced_accuracy"] for r in (paper, heldout))
+    value = a["mean"] - b["mean"]
+    down = np.hypot(a["mean"] - a["low"], b["high"] - b["mean"])
+    up = np.hypot(a["high"] - a["mean"], b["mean"] - b["low"])
+    return {"value": value, "low": value - down, "high": value + up}
+
+
+def compare_all(
+    records: dict[str, dict[str, Any]],
+    hold_out: pd.DataFrame,
+    references: tuple[str, ...],
+    seed: int,
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Gains of every balancer over each reference: reference -> balancer -> gain.
+
+    records: balancer -> record, all under `heldout` with one classifier. References
+    that are missing are left out.
+    """
+    if not records:
+        return {}
+    some = next(iter(records.values()))
+    rare = rare_classes(some)
+    known = {name: rebuild_predictions(r, hold_out) for name, r in records.items()}
+    return {
+        reference: {
+            name: paired_gain(
+                known[name],
+                known[reference],
+                rare,
+                some["confidence"],
+                some["resamples"],
+                random_stream(seed, "report", some["classifier"], name, reference),
+            )
+            for name in known
+            if name != reference
+        }
+        for reference in references
+        if reference in known
+    }
