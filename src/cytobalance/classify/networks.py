@@ -46,16 +46,16 @@ class SequentialCNN(nn.Module):
                 nn.LeakyReLU(0.01, inplace=True),
             ]
             last = channels
-        self.trunk = nn.Sequential(*layers, nn.Flatten())
+        self.trunk = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(last * (size >> BLOCKS) ** 2, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Input of the fully connected layer: float [N, 8 x width x (S/16)**2]."""
-        return self.trunk(images)
+        """Channels of the last block, averaged over the image: [N, 8 x width]."""
+        return self.trunk(images).mean((2, 3))
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.dropout(self.trunk(images)))
+        return self.head(self.dropout(self.trunk(images).flatten(1)))
 
 
 NETWORKS = {"sequential_cnn": SequentialCNN}

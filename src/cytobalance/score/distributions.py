@@ -1,0 +1,113 @@
+"""Distances between the distributions of real and of synthetic cells."""
+
+import numpy as np
+import torch
+from torch_fidelity.metric_fid import (
+    KEY_METRIC_FID,
+    fid_features_to_statistics,
+    fid_statistics_to_metric,
+)
+from torch_fidelity.metric_isc import (
+    KEY_METRIC_ISC_MEAN,
+    KEY_METRIC_ISC_STD,
+    isc_features_to_metric,
+)
+from torch_fidelity.metric_kid import (
+    KEY_METRIC_KID_MEAN,
+    KEY_METRIC_KID_STD,
+    kid_features_to_metric,
+)
+from torch_fidelity.metric_prc import (
+    KEY_METRIC_PRECISION,
+    KEY_METRIC_RECALL,
+    prc_features_to_metric,
+)
+
+DISTANCES = ("fid", "kid_mean", "kid_sd", "precision", "recall", "density", "coverage")
+# Fewer cells than this give no distribution to compare.
+LEAST_CELLS = 20
+# Neighbours of density and coverage (Naeem 2020); precision and recall have 3.
+NEIGHBOURS = 5
+
+
+def frechet_distance(real: np.ndarray, synthetic: np.ndarray) -> float:
+    """FID (Heusel 2017) of features float64 [N, F] and [M, F]. 0: same Gaussian.
+
+    Meaningful only with more cells than features on both sides.
+    """
+    statistics = [fid_features_to_statistics(_tensor(x)) for x in (real, synthetic)]
+    return fid_statistics_to_metric(*statistics, verbose=False)[KEY_METRIC_FID]
+
+
+def kernel_distance(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, float]:
+    """KID (Binkowski 2018): mean and deviation over 100 random subsets.
+
+    A subset is half of the smaller set, at most 1,000. Unbiased, so that it may fall
+    just below 0, and works with few cells.
+    """
+    found = kid_features_to_metric(
+        _tensor(synthetic),
+        _tensor(real),
+        kid_subset_size=min(1000, min(len(real), len(synthetic)) // 2),
+        verbose=False,
+    )
+    return found[KEY_METRIC_KID_MEAN], found[KEY_METRIC_KID_STD]
+
+
+def inception_score(logits: np.ndarray) -> tuple[float, float]:
+    """IS (Salimans 2016), mean and deviation over 10 parts, from logits [N, classes].
+
+    From 1 up to the number of classes that the scoring network knows.
+    """
+    found = isc_features_to_metric(_tensor(logits), splits=10)
+    return found[KEY_METRIC_ISC_MEAN], found[KEY_METRIC_ISC_STD]
+
+
+def precision_recall(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, float]:
+    """Precision and recall of distributions (Kynkaanniemi 2019), 3 neighbours.
+
+    Precision: share of synthetic cells inside the real manifold. Recall: share of
+    real cells inside the synthetic one; a collapsed GAN has little of it.
+    """
+    found = prc_features_to_metric(_tensor(synthetic), _tensor(real), verbose=False)
+    return found[KEY_METRIC_PRECISION], found[KEY_METRIC_RECALL]
+
+
+def density_coverage(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, float]:
+    """Density and coverage (Naeem 2020, equations 3 and 4), 5 neighbours.
+
+    Density: in how many real neighbourhoods a synthetic cell lies, 1 where it is as
+    dense as the real ones. Coverage: share of real neighbourhoods with a synthetic
+    cell in them.
+    """
+    real, synthetic = _tensor(real), _tensor(synthetic)
+    exact = "donot_use_mm_for_euclid_dist"
+    among = torch.cdist(real, real, compute_mode=exact)
+    radius = among.kthvalue(NEIGHBOURS + 1, dim=1).values  # the first is itself
+    inside = torch.cdist(real, synthetic, compute_mode=exact) <= radius[:, None]
+    density = inside.double().sum(0).mean() / NEIGHBOURS
+    return density.item(), inside.any(1).double().mean().item()
+
+
+def compare_distributions(
+    real: np.ndarray, synthetic: np.ndarray
+) -> dict[str, float | None]:
+    """All distances of two feature sets float64 [N, F], [M, F]; what can't be: None.
+
+    FID is left out where either side has no more cells than features, everything
+    below LEAST_CELLS.
+    """
+    found: dict[str, float | None] = dict.fromkeys(DISTANCES)
+    few = min(len(real), len(synthetic))
+    if few < LEAST_CELLS:
+        return found
+    if few > real.shape[1]:
+        found["fid"] = frechet_distance(real, synthetic)
+    found["kid_mean"], found["kid_sd"] = kernel_distance(real, synthetic)
+    found["precision"], found["recall"] = precision_recall(real, synthetic)
+    found["density"], found["coverage"] = density_coverage(real, synthetic)
+    return found
+
+
+def _tensor(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))

@@ -1,0 +1,372 @@
+"""What each score of a GAN means: collapse, copies, wrong labels, and known values."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.linalg
+import scipy.signal
+import torch
+import yaml
+
+import assess
+from cytobalance.balance.hold_out import hold_out_cells
+from cytobalance.cells import write_cells, write_table
+from cytobalance.classify.networks import SequentialCNN, save_network
+from cytobalance.config import read_study
+from cytobalance.score import features as features_module
+from cytobalance.score.assessment import ClassCells, assess_gan
+from cytobalance.score.distributions import (
+    compare_distributions,
+    density_coverage,
+    frechet_distance,
+    inception_score,
+    kernel_distance,
+    precision_recall,
+)
+from cytobalance.score.fidelity import (
+    compare_pairs,
+    nearest_cells,
+    structural_similarity,
+)
+from cytobalance.score.memorisation import memorised_share
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+CPU = torch.device("cpu")
+SIZE = 16
+
+
+def clouds(count: int, seed: int, shift: float = 0.0) -> np.ndarray:
+    """Features of five equal clusters, float64 [count, 6]."""
+    stream = np.random.default_rng(seed)
+    centres = np.random.default_rng(0).normal(size=(5, 6)) * 8
+    own = centres[np.arange(count) % 5]
+    return own + stream.normal(size=(count, 6)) + shift
+
+
+def images_of(count: int, seed: int, tone: int = 120, side: int = SIZE) -> np.ndarray:
+    stream = np.random.default_rng(seed)
+    images = stream.normal(tone, 30, size=(count, side, side, 3))
+    return images.clip(0, 255).astype(np.uint8)
+
+
+# Distributions
+
+
+def test_a_set_has_no_distance_from_itself():
+    real = clouds(200, 1)
+    found = compare_distributions(real, real.copy())
+    assert found["fid"] == pytest.approx(0, abs=1e-6)
+    assert abs(found["kid_mean"]) < found["kid_sd"]
+    assert found["precision"] == found["recall"] == found["coverage"] == 1
+    assert found["density"] == pytest.approx(1.2)  # 5 neighbours and the cell itself
+
+
+def test_a_collapsed_gan_is_precise_without_recall_or_coverage():
+    real = clouds(300, 1)
+    one = real[0] + np.random.default_rng(2).normal(size=(300, 6)) * 0.1
+    found = compare_distributions(real, one)
+    assert found["precision"] > 0.95
+    assert found["recall"] < 0.05
+    assert found["coverage"] < 0.2
+    good = compare_distributions(real, clouds(300, 3))
+    assert good["recall"] > 0.8 and good["coverage"] > 0.8
+    assert good["fid"] < found["fid"] and good["kid_mean"] < found["kid_mean"]
+
+
+def test_cells_unlike_any_real_one_are_neither_precise_nor_dense():
+    found = compare_distributions(clouds(200, 1), clouds(200, 2, shift=40.0))
+    assert found["precision"] == found["recall"] == 0
+    assert found["density"] == found["coverage"] == 0
+
+
+def test_frechet_distance_is_the_formula():
+    real, synthetic = clouds(120, 1), clouds(90, 2, shift=0.5)
+    covariance = [np.cov(x, rowvar=False) for x in (real, synthetic)]
+    root = scipy.linalg.sqrtm(covariance[0] @ covariance[1]).real
+    gap = real.mean(0) - synthetic.mean(0)
+    wanted = gap @ gap + np.trace(covariance[0] + covariance[1] - 2 * root)
+    assert frechet_distance(real, synthetic) == pytest.approx(wanted, rel=1e-3)
+
+
+def test_kernel_distance_is_the_unbiased_estimate():
+    real, synthetic = clouds(400, 1), clouds(400, 2, shift=1.0)
+
+    def kernel(x, y):
+        return (x @ y.T / x.shape[1] + 1) ** 3
+
+    count = len(real)
+    within = sum(
+        (kernel(x, x).sum() - np.trace(kernel(x, x))) / (count * (count - 1))
+        for x in (real, synthetic)
+    )
+    wanted = within - 2 * kernel(real, synthetic).mean()
+    mean, deviation = kernel_distance(real, synthetic)
+    # The mean of 100 subsets, so near the whole by its own standard error.
+    assert abs(mean - wanted) < 4 * deviation / 10
+    assert deviation > 0
+
+
+def test_precision_recall_density_and_coverage_by_hand():
+    real, synthetic = clouds(150, 1), clouds(130, 2, shift=0.8)
+
+    def distances(x, y):
+        return np.linalg.norm(x[:, None] - y[None], axis=2)
+
+    def inside(centres, points, neighbours):
+        radius = np.sort(distances(centres, centres), axis=1)[:, neighbours]
+        return distances(points, centres) <= radius
+
+    precision, recall = precision_recall(real, synthetic)
+    assert precision == pytest.approx(
+        inside(real, synthetic, 3).any(1).mean(), rel=1e-3
+    )
+    assert recall == pytest.approx(inside(synthetic, real, 3).any(1).mean(), rel=1e-3)
+    within = inside(real, synthetic, 5)
+    density, coverage = density_coverage(real, synthetic)
+    assert density == pytest.approx(within.sum(1).mean() / 5, rel=1e-3)
+    assert coverage == pytest.approx(within.any(0).mean(), rel=1e-3)
+    assert 0 < recall < 1 and 0 < coverage < 1
+
+
+def test_inception_score_runs_from_one_to_the_number_of_classes():
+    sure = np.eye(4)[np.arange(400) % 4] * 50
+    assert inception_score(sure)[0] == pytest.approx(4, rel=0.05)
+    assert inception_score(np.ones((400, 4)))[0] == pytest.approx(1)
+    stream = np.random.default_rng(1)
+    logits = stream.normal(size=(200, 4)) * 2
+    order = np.random.RandomState(2020).permutation(200)
+    chances = np.exp(logits[order])
+    chances /= chances.sum(1, keepdims=True)
+    parts = []
+    for part in np.split(chances, 10):
+        gain = (part * np.log(part / part.mean(0))).sum(1).mean()
+        parts.append(np.exp(gain))
+    mean, deviation = inception_score(logits)
+    assert mean == pytest.approx(np.mean(parts), rel=1e-3)
+    assert deviation == pytest.approx(np.std(parts), rel=1e-3)
+
+
+def test_too_few_cells_give_no_number():
+    found = compare_distributions(clouds(19, 1), clouds(300, 2))
+    assert set(found.values()) == {None}
+    wide = np.random.default_rng(1).normal(size=(30, 40))
+    found = compare_distributions(wide, wide + 1)
+    assert found["fid"] is None
+    assert all(value is not None for name, value in found.items() if name != "fid")
+
+
+# Single cells
+
+
+def test_ssim_of_flat_images_is_the_formula():
+    one, other = (torch.full((1, 3, 16, 16), v).double() for v in (0.2, 0.6))
+    wanted = (2 * 0.2 * 0.6 + 0.01**2) / (0.2**2 + 0.6**2 + 0.01**2)
+    assert structural_similarity(one, other).item() == pytest.approx(wanted)
+    assert structural_similarity(one, one).item() == pytest.approx(1)
+
+
+def test_ssim_against_wang_2004_written_out():
+    one, other = (images_of(1, seed, side=24)[0] / 255 for seed in (1, 2))
+    other = 0.6 * one + 0.4 * other
+    line = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
+    window = np.outer(line, line) / line.sum() ** 2
+
+    def smooth(x):
+        return scipy.signal.convolve2d(x, window, mode="valid")
+
+    found = []
+    for x, y in zip(one.transpose(2, 0, 1), other.transpose(2, 0, 1), strict=True):
+        mx, my = smooth(x), smooth(y)
+        vx, vy = smooth(x * x) - mx**2, smooth(y * y) - my**2
+        shared = smooth(x * y) - mx * my
+        top = (2 * mx * my + 1e-4) * (2 * shared + 9e-4)
+        found.append((top / ((mx**2 + my**2 + 1e-4) * (vx + vy + 9e-4))).mean())
+    pair = (torch.from_numpy(x.transpose(2, 0, 1)[None]) for x in (one, other))
+    assert structural_similarity(*pair).item() == pytest.approx(np.mean(found))
+
+
+def test_pairs_have_known_values():
+    real = np.full((2, SIZE, SIZE, 3), 100, np.uint8)
+    found = compare_pairs(np.stack([real[0], real[0] + 51]), real, CPU)
+    assert found["psnr"].tolist() == pytest.approx([100, -20 * np.log10(0.2)])
+    assert found["l1"].tolist() == pytest.approx([0, 20])
+    assert found["l2"].tolist() == pytest.approx([0, 4])
+    assert found["ssim"][0] == pytest.approx(1)
+
+
+def test_the_nearest_cell_is_the_nearest():
+    images, among = images_of(5, 1), images_of(40, 2)
+    among[7] = images[3]
+    distances, rows = nearest_cells(images, among, 2, CPU)
+    gap = images[:, None].astype(float) - among[None]
+    wanted = np.sqrt((gap**2).mean((2, 3, 4)))
+    assert np.allclose(distances, np.sort(wanted, axis=1)[:, :2])
+    assert (rows == np.argsort(wanted, axis=1)[:, :2]).all()
+    assert distances[3, 0] == 0 and rows[3, 0] == 7
+
+
+def test_copies_are_found_and_new_or_blurred_cells_are_not():
+    training, held_out = images_of(80, 1), images_of(60, 2)
+    stream = np.random.default_rng(3)
+    noise = stream.integers(-4, 5, size=training.shape)
+    copies = (training.astype(int) + noise).clip(0, 255).astype(np.uint8)
+    fresh = images_of(200, 4)
+    mean = training.mean(0) + stream.normal(size=(50, *training.shape[1:]))
+    blurred = mean.clip(0, 255).astype(np.uint8)
+    assert memorised_share(copies, training, held_out, CPU) > 0.98
+    assert memorised_share(fresh, training, held_out, CPU) < 0.15
+    # Nearer to all of them than real cells are, but a copy of none.
+    assert nearest_cells(blurred, training, 1, CPU)[0].mean() < 33
+    assert memorised_share(blurred, training, held_out, CPU) < 0.15
+    assert memorised_share(copies, training, held_out[:19], CPU) is None
+
+
+# The whole
+
+
+CLASSES = ("basophil", "monocyte", "platelet")
+TONES = (60, 130, 200)
+
+
+class ToneClassifier(torch.nn.Module):
+    """Names a cell by its mean grey; stands for a perfect classifier."""
+
+    def __init__(self):
+        super().__init__()
+        self.tones = torch.nn.Parameter(torch.tensor(TONES) / 127.5 - 1)
+
+    def features(self, images):
+        return images.mean((2, 3))
+
+    def forward(self, images):
+        return -100 * (images.mean((1, 2, 3))[:, None] - self.tones).abs()
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return {
+        label: ClassCells(
+            images_of(60, 10 + k, TONES[k]),
+            images_of((0, 50, 90)[k], 20 + k, TONES[k]),
+            images_of(40, 30 + k, TONES[k]),
+        )
+        for k, label in enumerate(CLASSES)
+    }
+
+
+def test_labels_are_judged_against_what_was_asked_for(cells):
+    right = assess_gan(cells, ToneClassifier(), "cells", CPU)
+    assert right["overall"]["label_accuracy"] == 1
+    # A third of the cells made as platelets are monocytes.
+    mixed = cells["platelet"].synthetic.copy()
+    mixed[:30] = cells["monocyte"].synthetic[:30]
+    platelet = ClassCells(cells["platelet"].real, mixed, cells["platelet"].held_out)
+    wrong = assess_gan(cells | {"platelet": platelet}, ToneClassifier(), "cells", CPU)
+    assert wrong["overall"]["label_accuracy"] == pytest.approx(110 / 140, abs=1e-4)
+    classes = wrong["classes"]
+    assert classes["platelet"]["label_recall"] == pytest.approx(60 / 90, abs=1e-4)
+    assert classes["platelet"]["label_precision"] == 1
+    assert classes["monocyte"]["label_precision"] == pytest.approx(50 / 80, abs=1e-4)
+
+
+def test_every_missing_number_has_its_reason(cells):
+    scores = assess_gan(cells, ToneClassifier(), "cells", CPU)
+    notes = "\n".join(scores["notes"])
+    assert "null below 20 cells: basophil" in notes
+    assert scores["classes"]["basophil"]["psnr"] is None
+    assert scores["overall"]["lpips"] is None and "lpips: null" in notes
+    assert scores["overall"]["fid"] is not None
+    # What a perfect GAN comes near to: the held-out cells are real.
+    assert scores["overall"]["floor"]["coverage"] > 0.8
+    assert scores["overall"]["synthetic_cells"] == 140
+    json.dumps(scores, allow_nan=False)
+
+
+def test_a_gan_that_saw_everything_is_not_called_a_copier(cells):
+    none = {
+        label: ClassCells(own.real, own.synthetic, own.held_out[:0])
+        for label, own in cells.items()
+    }
+    scores = assess_gan(none, ToneClassifier(), "cells", CPU)
+    assert scores["overall"]["memorised"] is None
+    assert scores["overall"]["floor"]["fid"] is None
+    notes = "\n".join(scores["notes"])
+    assert "memorised: null" in notes and "floor: null" in notes
+
+
+def test_without_inceptions_weights_its_scores_stay_empty(cells, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("no network")
+
+    for path in ("feature_extractor_inceptionv3", "sample_similarity_lpips"):
+        monkeypatch.setattr(f"torch_fidelity.{path}.load_state_dict_from_url", refuse)
+    with pytest.raises(features_module.WeightsMissingError, match="InceptionV3"):
+        features_module.load_inception()
+    scores = assess_gan(cells, ToneClassifier(), "inception", CPU)
+    notes = "\n".join(scores["notes"])
+    for name in ("fid", "kid_mean", "is_mean", "lpips"):
+        assert scores["overall"][name] is None
+    assert "InceptionV3" in notes and "LPIPS" in notes
+    assert scores["overall"]["label_accuracy"] == 1  # our classifier's, still told
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A tiny study on disk, up to a GAN's synthetic cells, as the current folder."""
+    study = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    study["merge"]["classes"] = {label: [label] for label in CLASSES}
+    study["image"]["size"] = SIZE
+    study["assess"]["cells"] = 30
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+    study = read_study()
+    names = np.repeat(CLASSES, 60)
+    images = np.concatenate([images_of(60, k, TONES[k]) for k in range(3)])
+    ids = [f"c{k}" for k in range(180)]
+    table = pd.DataFrame({"cell_id": ids, "label": names, "group": ids})
+    write_cells(tmp_path / "data/cells", images, table)
+    dealt = hold_out_cells(table, CLASSES, study.hold_out, seed=1)
+    write_table(tmp_path / "data/hold_out.csv", dealt)
+    torch.manual_seed(1)
+    settings = {"classes": 3, "size": SIZE, "width": 4, "dropout": 0.0}
+    about = {"classifier": "sequential_cnn", "settings": settings}
+    network = SequentialCNN(**settings)
+    for protocol in ("paper", "heldout"):
+        made = pd.DataFrame({"cell_id": ids[:80], "label": names[40:120], "parent": ""})
+        folder = tmp_path / f"data/synthetic/{protocol}/c_wgan_gp"
+        write_cells(folder, images[40:120], made)
+        model = f"models/classifiers/{protocol}-plain-sequential_cnn/trial_0.pt"
+        save_network(tmp_path / model, network, about)
+    return tmp_path
+
+
+@pytest.mark.parametrize("protocol", ["paper", "heldout"])
+def test_the_stage_writes_scores_and_a_sheet_twice_alike(
+    project, monkeypatch, protocol
+):
+    arguments = ["x", "--protocol", protocol, "--gan", "c_wgan_gp"]
+    monkeypatch.setattr("sys.argv", arguments)
+    paths = [
+        project / f"metrics/gan/{protocol}-c_wgan_gp.json",
+        project / f"plots/gan/{protocol}-c_wgan_gp.png",
+    ]
+    assess.main()
+    first = [path.read_bytes() for path in paths]
+    assess.main()
+    assert [path.read_bytes() for path in paths] == first
+    scores = json.loads(first[0])
+    head = {k: scores[k] for k in ("protocol", "gan", "features", "simulated")}
+    assert head == {
+        "protocol": protocol,
+        "gan": "c_wgan_gp",
+        "features": "cells",
+        "simulated": True,
+    }
+    assert list(scores["classes"]) == list(CLASSES)
+    counts = [own["synthetic_cells"] for own in scores["classes"].values()]
+    assert counts == [20, 30, 0]  # at most assess.cells of each
+    held_out = scores["overall"]["held_out_cells"]
+    assert held_out == (0 if protocol == "paper" else 54)
