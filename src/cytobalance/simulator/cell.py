@@ -9,6 +9,7 @@ from cytobalance.simulator.morphology import (
     Morphology,
     draw_form,
     draw_trait,
+    lean_form,
 )
 from cytobalance.simulator.nucleus import Nucleus, draw_nucleus, stain_nucleus
 from cytobalance.simulator.optics import DYES, Style, expose
@@ -33,7 +34,7 @@ def render_cell(
     """
     height, width = size
     um = 1 / style.camera.um_per_pixel
-    form = draw_form(name, rng)
+    form = lean_form(draw_form(name, rng), name, style.kinship, style.kin)
     radius = 0.5 * um * style.cell_size * max(1.6, draw_trait(form.diameter, rng))
     centre = np.array([width, height]) / 2 + rng.normal(size=2) * 0.018 * min(size)
     dyes = np.zeros((height, width, len(DYES)), np.float32)
@@ -84,7 +85,7 @@ def _paint(
     nucleus = draw_nucleus(form, shape, radius, um, rng)
     layer = np.zeros((*shape, len(DYES)), np.float32)
     if form.nucleus == "smudged":
-        ragged = 0.8 + 0.25 * shapes.grain(rng, shape, 2.4 * um)
+        ragged = 0.9 + 0.2 * shapes.grain(rng, shape, 2.0 * um)
         nucleus = Nucleus(nucleus.mask * np.clip(ragged, 0, 1), centre, 0.0)
         body = nucleus.mask
     else:

@@ -1,8 +1,10 @@
 """What a haematologist sees in each of the 19 types: one table of traits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from cytobalance.runtime import random_stream
 
 # A trait as (mean, standard deviation).
 Spread = tuple[float, float]
@@ -294,6 +296,21 @@ def draw_form(name: str, rng: np.random.Generator) -> Morphology:
     if forms is None:
         return MORPHOLOGY[name]
     return forms[rng.choice(len(forms), p=[part for _, part in forms])][0]
+
+
+def lean_form(form: Morphology, name: str, kinship: int, kin: float) -> Morphology:
+    """`form` as the cells of type `name` tend to look in one patient.
+
+    A patient's blasts are one clone, and toxic or dysplastic change marks all cells of
+    a line: the part `kin` (0..1) of each trait's variance lies between patients.
+    """
+    leaning = {}
+    for trait in ("diameter", "fill", "indent", "density", "basic", "eosin"):
+        mean, deviation = getattr(form, trait)
+        z = float(np.clip(random_stream(kinship, name, trait).normal(), -2, 2))
+        shifted = max(0.0, mean + z * deviation * kin**0.5)
+        leaning[trait] = (shifted, deviation * (1 - kin) ** 0.5)
+    return replace(form, **leaning)
 
 
 def draw_trait(trait: Spread, rng: np.random.Generator) -> float:

@@ -47,7 +47,7 @@ def draw_nucleus(
     }.get(form.nucleus)
     if draw:
         draw(mask, form, centre, span, hollow, rng)
-    edge = 1.0 if form.nucleus == "smudged" else 0.10
+    edge = 0.6 if form.nucleus == "smudged" else 0.10
     return Nucleus(shapes.soft(mask, edge * um), centre, hollow)
 
 
@@ -121,14 +121,14 @@ def _smudged(mask, form, centre, span, hollow, rng) -> None:
     """A burst nucleus: a ragged spread with strands drawn out to one side."""
     points = shapes.outline(rng, span * 0.85, form.rough, rng.uniform(0.8, 1.25))
     shapes.fill(mask, points, centre)
-    for _ in range(rng.integers(3, 8)):
-        angle = hollow + rng.normal() * 0.6
-        start = shapes.turn(np.array([[span * 0.5, 0.0]]), angle)[0]
+    for _ in range(rng.integers(2, 5)):
+        angle = hollow + rng.normal() * 0.5
+        start = shapes.turn(np.array([[span * 0.3, 0.0]]), angle)[0]
         bend = np.linspace(0, 1, 8)[:, None] * span * rng.uniform(0.5, 1.0)
         way = np.array([[np.cos(angle), np.sin(angle)]])
         side = rng.normal() * 0.35 * np.array([[-way[0, 1], way[0, 0]]])
         line = start + bend * (way + side * np.linspace(0, 1, 8)[:, None])
-        shapes.stroke(mask, line + np.asarray(centre), span * rng.uniform(0.06, 0.2))
+        shapes.stroke(mask, line + np.asarray(centre), span * rng.uniform(0.2, 0.5))
 
 
 def stain_nucleus(

@@ -13,7 +13,7 @@ from cytobalance.simulator.shapes import blur, grain
 # haemoglobin: pink brown. Ratios read from public May-Gruenwald-Giemsa smears.
 DYES = ("azure", "basic", "eosin", "haemoglobin")
 _STAIN = np.array(
-    [[1.08, 1.80, 0.42], [0.86, 0.66, 0.20], [0.16, 0.52, 0.40], [0.28, 0.37, 0.30]],
+    [[1.08, 1.80, 0.42], [0.86, 0.66, 0.20], [0.16, 0.52, 0.40], [0.25, 0.41, 0.32]],
     np.float32,
 )
 
@@ -90,6 +90,8 @@ class Style:
     crowd: float
     red_size: float
     pallor: float
+    kinship: int  # root of the streams by which the patient's cells are alike
+    kin: float  # part of the types' spread that lies between patients
 
 
 def draw_style(study: Study, source: str, patient: str) -> Style:
@@ -104,9 +106,9 @@ def draw_style(study: Study, source: str, patient: str) -> Style:
     def vary(size: int | None, deviation: float):
         return np.exp(spread * deviation * np.clip(rng.normal(size=size), -2, 2))
 
-    strength = np.array(camera.stain)[:, None] * vary(4, 0.16)[:, None]
-    hue = _STAIN * vary(12, 0.07).reshape(4, 3)
-    light = np.array(camera.light) * vary(None, 0.04) * vary(3, 0.02)
+    strength = np.array(camera.stain)[:, None] * vary(4, 0.22)[:, None]
+    hue = _STAIN * vary(12, 0.10).reshape(4, 3)
+    light = np.array(camera.light) * vary(None, 0.05) * vary(3, 0.03)
     return Style(
         camera=camera,
         stain=(strength * hue).astype(np.float32),
@@ -118,6 +120,8 @@ def draw_style(study: Study, source: str, patient: str) -> Style:
         crowd=camera.crowd * float(vary(None, 0.25)),
         red_size=float(vary(None, 0.05)),
         pallor=min(0.9, 0.5 * float(vary(None, 0.3))),
+        kinship=int(rng.integers(2**62)),
+        kin=min(0.9, 0.65 * spread),
     )
 
 
@@ -137,6 +141,5 @@ def expose(dyes: np.ndarray, style: Style, rng: np.random.Generator) -> np.ndarr
     tilt = rng.normal(size=2) * 0.01
     lamp = 1 - style.vignette * (x * x + y * y) / 2 + tilt[0] * x + tilt[1] * y
     seen *= lamp.astype(np.float32)[..., None] * style.light
-    noise = grain(rng, (height, 3 * width), camera.noise_grain)
-    seen += camera.noise * noise.reshape(height, 3, width).transpose(0, 2, 1)
-    return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+    seen += camera.noise * grain(rng, (height, width, 3), camera.noise_grain)
+    return np.clip(seen + 0.5, 0, 255).astype(np.uint8)

@@ -78,15 +78,17 @@ def blur(values: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
 
 
-def grain(rng: np.random.Generator, shape: tuple[int, int], size: float) -> np.ndarray:
+def grain(rng: np.random.Generator, shape: tuple[int, ...], size: float) -> np.ndarray:
     """Smooth noise float32 of `shape`, mean 0, deviation near 1, grain of `size` px.
 
-    Coarse grain is blurred before it is enlarged, or its lattice would show.
+    `shape` is (H, W) or (H, W, channels), each channel its own. Coarse grain is
+    blurred before it is enlarged, or its lattice would show.
     """
     step = size / 2 if size > 3 else max(1.0, size)
     small = rng.standard_normal(
-        (round(shape[0] / step) + 3, round(shape[1] / step) + 3), dtype=np.float32
+        (round(shape[0] / step) + 3, round(shape[1] / step) + 3, *shape[2:]),
+        dtype=np.float32,
     )
     if size > 3:
         small = 3.2 * cv2.GaussianBlur(small, (7, 7), 1.0)
-    return 1.2 * cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return 1.2 * cv2.resize(small, shape[1::-1], interpolation=cv2.INTER_CUBIC)

@@ -1,0 +1,19 @@
+"""Write the simulated expert's relabel map for the study in params.yaml."""
+
+from cytobalance.config import read_study
+from cytobalance.errors import StudyError
+from cytobalance.runtime import run_stage
+from cytobalance.simulator.expert import EXPERT_MAP, write_expert_map
+
+
+def main() -> None:
+    """Plan the study's simulated smears and write data/expert/simulated.csv."""
+    study = read_study()
+    if not study.simulated:
+        raise StudyError("params.yaml: no source is simulated, so no map is needed")
+    count = write_expert_map(study)
+    print(f"{EXPERT_MAP}: {count} corrections by a simulated expert")
+
+
+if __name__ == "__main__":
+    run_stage(main)
