@@ -11,7 +11,7 @@ from cytobalance.simulator.plan import plan_smears
 EXPERT_MAP = Path("data/expert/simulated.csv")
 REASONS = {
     "mislabelled": "simulated: published under a type that it is mistaken for",
-    "paper_correction": "simulated: the one image by which Hazra's Tables 1 and 2 differ",
+    "paper_correction": "simulated: the image by which Hazra's Tables 1 and 2 differ",
 }
 
 
