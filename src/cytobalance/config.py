@@ -30,7 +30,10 @@ Gan = Literal["c_wgan_gp"]
 Oversampler = Literal["plain", "weighted", "augmented", "smote", "adasyn"]
 Balancer = Gan | Oversampler
 Classifier = Literal["sequential_cnn"]
-Layout = Literal["eone", "lmu", "mll", "pbc"]
+# The readers of sources/listing.py. Those without codes of their own need `codes`.
+Layout = Literal["bloodmnist", "cnmc", "eone", "folder", "lmu", "mll", "pbc", "table"]
+UNCODED = ("cnmc", "folder", "table")
+SIMULATED = ("eone", "lmu", "pbc")
 
 
 class Group(BaseModel):
@@ -67,8 +70,15 @@ class Source(Group):
             raise ValueError("a published source needs `archive`, its file name")
         if self.origin == "simulated" and (self.archive or self.sha256 or self.url):
             raise ValueError("a simulated source has no `archive`, `sha256` or `url`")
-        if self.origin == "simulated" and self.layout == "mll":
-            raise ValueError("layout `mll` can't be simulated; legal: eone, lmu, pbc")
+        if self.origin == "simulated" and self.layout not in SIMULATED:
+            raise ValueError(
+                f"layout `{self.layout}` can't be simulated; legal: "
+                + ", ".join(SIMULATED)
+            )
+        if self.layout in UNCODED and not self.codes:
+            raise ValueError(
+                f"layout `{self.layout}` needs `codes`: each raw label and its type"
+            )
         return self
 
 

@@ -28,14 +28,9 @@ from cytobalance.curation.decode import (
 )
 from cytobalance.errors import StudyError
 from cytobalance.runtime import show_progress
-from cytobalance.sources.archive import (
-    Archive,
-    Member,
-    Rejected,
-    UnreadableError,
-    open_archive,
-)
+from cytobalance.sources.archive import open_archive
 from cytobalance.sources.listing import Listing, list_source
+from cytobalance.sources.members import Archive, Member, Rejected, UnreadableError
 
 # Images a worker takes at a time: small enough to share out, large enough to be cheap.
 CHUNK = 64
@@ -148,8 +143,8 @@ def _decode_chunk(chunk: list[tuple[int, Member]]) -> list[Decoded]:
     """Decode the members of a chunk into their rows of the arrays on disk."""
     archive, crop, size, folder = _worker
     # Mapped for this chunk only: pages written do not pile up in the worker's memory.
-    images = np.load(folder / "images.npy", mmap_mode="r+")
-    previews = np.load(folder / "previews.npy", mmap_mode="r+")
+    images = np.asarray(np.load(folder / "images.npy", mmap_mode="r+"))
+    previews = np.asarray(np.load(folder / "previews.npy", mmap_mode="r+"))
     results = []
     for row, member in chunk:
         try:

@@ -6,9 +6,9 @@ cells.csv has the columns file (below images/), label (one of the 19 types) and 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cytobalance.sources.archive import Archive, Rejected
 from cytobalance.sources.entry import Entry
 from cytobalance.sources.labels import find_labels, read_labels
+from cytobalance.sources.members import Archive, Rejected
 from cytobalance.taxonomy import CODES as ALL_CODES
 
 CODES = ALL_CODES["eone"]

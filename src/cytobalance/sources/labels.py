@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from cytobalance.errors import StudyError
-from cytobalance.sources.archive import Archive, Rejected, UnreadableError
 from cytobalance.sources.entry import Entry, is_image_name
+from cytobalance.sources.members import Archive, Rejected, UnreadableError
 
 
 def find_labels(archive: Archive, pattern: str) -> str:
@@ -15,13 +15,7 @@ def find_labels(archive: Archive, pattern: str) -> str:
 
     Raises StudyError where there is none, or more than one.
     """
-    found = [
-        file
-        for file in archive.names()
-        if PurePosixPath(file).match(pattern)
-        and not PurePosixPath(file).name.startswith(".")
-        and "__MACOSX" not in PurePosixPath(file).parts
-    ]
+    found = [f for f in archive.names() if PurePosixPath(f).match(pattern)]
     if len(found) != 1:
         raise StudyError(
             f"{archive.path.name}: must hold one {pattern}, but holds {len(found)}; "

@@ -6,23 +6,34 @@ image that has a label and a `Rejected` for every one that has none.
 """
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from types import ModuleType
 
 from cytobalance.config import Source
 from cytobalance.errors import StudyError
-from cytobalance.sources import eone, lmu, mll, pbc
-from cytobalance.sources.archive import Archive, Rejected
-from cytobalance.sources.entry import Entry, is_image_name
-
-LAYOUTS: dict[str, ModuleType] = {"eone": eone, "lmu": lmu, "mll": mll, "pbc": pbc}
-# What operating systems leave in folders: prefix of the file name, or its folder.
-LITTER = (
-    ("._", "macOS metadata"),
-    (".DS", "macOS metadata"),
-    ("Thumbs.db", "Windows metadata"),
-    ("desktop.ini", "Windows metadata"),
+from cytobalance.sources import (
+    bloodmnist,
+    cnmc,
+    eone,
+    folder,
+    lmu,
+    mll,
+    pbc,
+    table,
 )
+from cytobalance.sources.entry import Entry, is_image_name
+from cytobalance.sources.members import Archive, Rejected
+
+# One line a layout; config.Layout names the same.
+LAYOUTS: dict[str, ModuleType] = {
+    "bloodmnist": bloodmnist,
+    "cnmc": cnmc,
+    "eone": eone,
+    "folder": folder,
+    "lmu": lmu,
+    "mll": mll,
+    "pbc": pbc,
+    "table": table,
+}
 
 
 @dataclass(frozen=True)
@@ -46,8 +57,8 @@ def list_source(name: str, source: Source, archive: Archive) -> Listing:
     for item in layout.list_entries(archive):
         if isinstance(item, Rejected):
             rejected[item.file] = item
-        elif reason := litter(item.file):
-            rejected[item.file] = Rejected(item.file, reason, by_rule=True)
+        elif not item.raw_label:
+            rejected[item.file] = Rejected(item.file, "no label")
         elif codes.get(item.raw_label, "") is None:
             reason = f"code {item.raw_label} is left out by rule"
             rejected[item.file] = Rejected(item.file, reason, item.raw_label, True)
@@ -70,21 +81,8 @@ def list_source(name: str, source: Source, archive: Archive) -> Listing:
     )
 
 
-def litter(file: str) -> str:
-    """Reason why `file` is an operating system's leftover, or empty."""
-    path = PurePosixPath(file)
-    if "__MACOSX" in path.parts:
-        return "macOS metadata"
-    for start, reason in LITTER:
-        if path.name.startswith(start):
-            return reason
-    return ""
-
-
 def _unlisted(file: str) -> Rejected:
     """Why a file that the layout passed over is left out."""
-    if reason := litter(file):
-        return Rejected(file, reason, by_rule=True)
     if is_image_name(file):
         return Rejected(file, "not where this layout keeps images")
     return Rejected(file, "no image by its name", by_rule=True)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from cytobalance.errors import StudyError
-from cytobalance.sources.archive import Archive, Rejected
 from cytobalance.sources.entry import Entry, is_image_name
 from cytobalance.sources.labels import read_text
+from cytobalance.sources.members import Archive, Rejected
 from cytobalance.taxonomy import CODES as ALL_CODES
 
 CODES = ALL_CODES["lmu"]

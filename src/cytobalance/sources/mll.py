@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cytobalance.sources.archive import Archive
 from cytobalance.sources.entry import Entry, is_image_name
+from cytobalance.sources.members import Archive
 from cytobalance.taxonomy import CODES as ALL_CODES
 
 CODES = ALL_CODES["mll"]

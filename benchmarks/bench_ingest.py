@@ -1,0 +1,107 @@
+"""Ingest against the decoder alone: the same files, two processes, one run.
+
+Takes PBC's zip where CYTOBALANCE_REAL_DATA (or ../shared/data) has it, and otherwise
+JPEG files of the same size made here.
+"""
+
+import io
+import os
+import tempfile
+import time
+import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from cytobalance.config import Source
+from cytobalance.curation.intake import take_in
+
+PROCESSES = 2
+ROUNDS = 3
+SIZE = 64
+
+
+def main() -> None:
+    """Print images a second and the ratios of the best of several rounds."""
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = find_archive(Path(scratch))
+        with zipfile.ZipFile(archive) as opened:
+            names = [n for n in opened.namelist() if "/." not in n]
+        jobs = {
+            "Pillow, decoder alone": lambda: decode_all(archive, names, decode_pillow),
+            "OpenCV, decoder alone": lambda: decode_all(archive, names, decode_opencv),
+            "ingest": lambda: ingest(archive, Path(scratch)),
+        }
+        best = dict.fromkeys(jobs, float("inf"))
+        for _ in range(ROUNDS):
+            for name, job in jobs.items():
+                start = time.perf_counter()
+                job()
+                best[name] = min(best[name], time.perf_counter() - start)
+    print(f"{len(names)} images of {archive.name}, {PROCESSES} processes")
+    for name, seconds in best.items():
+        print(
+            f"{name:22s} {len(names) / seconds:6.0f} images/s   "
+            f"ingest's rate against it {seconds / best['ingest']:.2f}"
+        )
+
+
+def find_archive(scratch: Path) -> Path:
+    """PBC's zip, or one made of 3,000 JPEG files of PBC's size."""
+    shelf = Path(os.environ.get("CYTOBALANCE_REAL_DATA", "../shared/data"))
+    if (real := shelf / "PBC_dataset_normal_DIB.zip").exists():
+        return real
+    random = np.random.default_rng(0)
+    path = scratch / "made.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(3000):
+            coarse = random.integers(80, 230, (24, 24, 3), dtype=np.uint8)
+            image = Image.fromarray(coarse).resize((360, 363), Image.Resampling.BICUBIC)
+            buffer = io.BytesIO()
+            image.save(buffer, "JPEG", quality=90)
+            archive.writestr(f"neutrophil/SNE_{number}.jpg", buffer.getvalue())
+    return path
+
+
+def ingest(archive: Path, scratch: Path) -> None:
+    """Our whole stage but the printing: identities, crops, previews and tables too."""
+    source = Source(layout="pbc", origin="published", archive=archive.name, crop=0.6)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        take_in("pbc", source, archive, SIZE, Path(folder), PROCESSES)
+
+
+def decode_all(archive: Path, names: list[str], decode) -> None:
+    """Read and decode every file, and keep nothing."""
+    chunks = [(archive, names[at : at + 64], decode) for at in range(0, len(names), 64)]
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        list(pool.map(decode_chunk, chunks))
+
+
+def decode_chunk(job) -> None:
+    cv2.setNumThreads(1)
+    path, names, decode = job
+    archive = open_zip(path)
+    for name in names:
+        decode(archive.read(name))
+
+
+@cache
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """Opened once a process."""
+    return zipfile.ZipFile(path)
+
+
+def decode_pillow(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def decode_opencv(data: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+if __name__ == "__main__":
+    main()

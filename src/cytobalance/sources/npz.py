@@ -1,0 +1,69 @@
+"""MedMNIST's .npz: arrays of images, shown as an archive of small image files."""
+
+import zipfile
+from functools import cached_property
+from typing import IO
+
+import numpy as np
+
+from cytobalance.errors import StudyError
+from cytobalance.sources.members import Archive, Member
+
+
+class NpzArchive(Archive):
+    """A MedMNIST .npz; each image of `<part>_images` shows as `<part>/<row>.ppm`.
+
+    PPM is a short header before the raw pixels, so nothing is encoded. Rows are read
+    from the packed stream one by one: a set larger than memory is no trouble.
+    """
+
+    @cached_property
+    def _zip(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self.path)
+
+    @cached_property
+    def _streams(self) -> dict[str, tuple[IO[bytes], int, tuple[int, ...]]]:
+        """Part -> unpacked stream, start of its first image, shape of the array."""
+        streams = {}
+        for info in self._zip.infolist():
+            if info.filename.endswith("_images.npy"):
+                stream = self._zip.open(info)
+                formats = np.lib.format
+                read_header = (
+                    formats.read_array_header_1_0
+                    if formats.read_magic(stream) == (1, 0)
+                    else formats.read_array_header_2_0
+                )
+                shape, by_column, dtype = read_header(stream)
+                legal = len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)
+                if dtype != np.uint8 or by_column or not legal:
+                    raise StudyError(
+                        f"{self.path.name}: {info.filename} must be uint8 "
+                        f"[N, H, W] or [N, H, W, 3], not {dtype} {list(shape)}"
+                    )
+                part = info.filename.removesuffix("_images.npy")
+                streams[part] = (stream, stream.tell(), shape)
+        return streams
+
+    def _scan(self):
+        for info in self._zip.infolist():
+            if not info.filename.endswith("_images.npy"):
+                yield Member(info.filename, info.header_offset, info.file_size)
+        for part, (_, _, shape) in self._streams.items():
+            size = int(np.prod(shape[1:])) + len(_ppm_header(shape))
+            for row in range(shape[0]):
+                yield Member(f"{part}/{row:06d}.ppm", row, size)
+
+    def _read(self, member: Member) -> bytes:
+        if member.name.endswith(".npy"):
+            return self._zip.read(member.name)
+        stream, start, shape = self._streams[member.name.split("/")[0]]
+        size = int(np.prod(shape[1:]))
+        stream.seek(start + member.position * size)
+        return _ppm_header(shape) + stream.read(size)
+
+
+def _ppm_header(shape: tuple[int, ...]) -> bytes:
+    """PPM (colour) or PGM (grey) header of one image of an array of `shape`."""
+    kind = "P6" if len(shape) == 4 else "P5"
+    return f"{kind} {shape[2]} {shape[1]} 255\n".encode()
