@@ -50,7 +50,7 @@ def write_cells(folder: Path, seed: int = 0) -> pd.DataFrame:
     tint = {c: i for i, c in enumerate(CLASSES)}
     images = np.full((n, 16, 16, 3), 230, np.uint8)
     for i, name in enumerate(label):
-        images[i, 4:12, 4:12] = (90 + 40 * tint[name], 60, 140)
+        images[i, 4:12, 4:12] = (90 + 13 * tint[name], 60, 140)
     (folder / "data/cells").mkdir(parents=True)
     np.save(folder / "data/cells/images.npy", images)
     cells[["cell_id", "label", "group"]].to_csv(

@@ -67,11 +67,11 @@ def score_overall(confusion: np.ndarray) -> dict[str, np.ndarray]:
     }
     accuracy = np.trace(confusion, axis1=-2, axis2=-1) / total
     return {"accuracy": accuracy} | {
-        name: _mean_of_defined(classes[source]) for name, source in macro.items()
+        name: mean_of_defined(classes[source]) for name, source in macro.items()
     }
 
 
-def _mean_of_defined(values: np.ndarray) -> np.ndarray:
+def mean_of_defined(values: np.ndarray) -> np.ndarray:
     """Mean over the last axis without its NaN; NaN where nothing is defined."""
     count = np.isfinite(values).sum(-1)
     return np.nansum(values, -1) / np.where(count > 0, count, np.nan)

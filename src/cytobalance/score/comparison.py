@@ -9,6 +9,7 @@ from cytobalance.errors import StudyError
 from cytobalance.runtime import random_stream
 from cytobalance.score.classification import (
     count_confusion,
+    mean_of_defined,
     score_classes,
     score_overall,
 )
@@ -76,7 +77,7 @@ def score_pair(confusion: np.ndarray, rare: np.ndarray) -> dict[str, np.ndarray]
         "balanced_accuracy": overall["balanced_accuracy"],
         "macro_f1": overall["macro_f1"],
         "accuracy": overall["accuracy"],
-        "rare_recall": np.nanmean(recall[..., rare], axis=-1),
+        "rare_recall": mean_of_defined(recall[..., rare]),
         "recall": recall,
     }
 
@@ -89,7 +90,7 @@ def paired_gain(
     resamples: int,
     stream: np.random.Generator,
 ) -> dict[str, dict[str, Any]]:
-    """Gain of `ours` over `theirs` in each score: value, low, high.
+    """Gain of `ours` over `theirs` in each score: value, low, high; lists for `recall`.
 
     Both judged the same cells; patients are drawn once for both, trials for each
     apart. Of the two imagined cells of every class each classifier gets one right, so
@@ -112,9 +113,9 @@ def paired_gain(
         ]
         edges = limits(draws[0] - draws[1], confidence)
         gains[key] = {
-            "value": seen[0][key].mean(0) - seen[1][key].mean(0),
-            "low": edges[..., 0],
-            "high": edges[..., 1],
+            "value": (seen[0][key].mean(0) - seen[1][key].mean(0)).tolist(),
+            "low": edges[..., 0].tolist(),
+            "high": edges[..., 1].tolist(),
         }
     return gains
 

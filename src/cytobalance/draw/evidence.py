@@ -1,0 +1,198 @@
+"""Sections of the report that show what the comparison rests on: cells and training."""
+
+from html import escape
+from typing import Any
+
+from cytobalance.draw import page
+from cytobalance.draw.galleries import show_hits, show_misses
+from cytobalance.draw.glossary import CAVEATS, CITATION, GLOSSARY
+from cytobalance.draw.material import Material
+from cytobalance.draw.wording import percent
+from cytobalance.score.findings import BASELINE, Findings
+from cytobalance.taxonomy import title as readable
+
+
+def show_confusion(
+    findings: Findings, classifier: str, protocol: str, material: Material
+) -> list[str]:
+    """A confusion matrix a balancer."""
+    pictures = [
+        page.picture(
+            material.charts[f"confusion-{name}"],
+            f"Confusion matrix of {name}",
+            _name_confusions(record),
+            wide=False,
+        )
+        for name, record in findings.of(protocol, classifier).items()
+    ]
+    return [f'<div class="pair">{"".join(pictures)}</div>']
+
+
+def _name_confusions(record: dict[str, Any]) -> str:
+    """The two confusions that are most frequent, in words."""
+    worst = record["test"]["all"]["top_confusions"][:2]
+    texts = [
+        f"{readable(c['actual'])} taken for {readable(c['predicted'])}: "
+        f"{c['cells']:.3g} cells, {percent(c['share'])} of the class"
+        for c in worst
+    ]
+    return "Most frequent: " + "; ".join(texts) + "." if texts else "No confusion."
+
+
+def show_cells(
+    findings: Findings, classifier: str, protocol: str, material: Material
+) -> list[str]:
+    """Hits and misses of the balancer with the highest balanced accuracy."""
+    records = findings.of(protocol, classifier)
+    best = max(
+        records,
+        key=lambda n: records[n]["test"]["all"]["overall"]["balanced_accuracy"]["mean"],
+    )
+    return [
+        page.paragraph(
+            f"Test cells as {best} (the highest balanced accuracy here) sees them, "
+            "first trial. Title: predicted class, confidence, (true class)."
+        ),
+        "<h3>Named rightly, drawn by chance</h3>",
+        show_hits(records[best], material.images),
+        "<h3>Named wrongly, the surest first</h3>",
+        show_misses(records[best], material.images),
+    ]
+
+
+def show_gans(material: Material) -> list[str]:
+    """Each GAN's sheet, measures and notes."""
+    parts = []
+    for key, metrics in material.gans.items():
+        parts.append(f"<h3>{escape(key)}</h3>")
+        if key in material.sheets:
+            parts.append(
+                page.picture(
+                    material.sheets[key],
+                    f"Real cells beside synthetic ones, {key}",
+                    "Training cells left, synthetic ones right.",
+                )
+            )
+        parts += [_gan_table(metrics)]
+        notes = metrics.get("notes", [])
+        parts += [page.paragraph(note, "quiet") for note in notes]
+    return parts
+
+
+def _gan_table(metrics: dict[str, Any]) -> str:
+    """Whatever numbers `overall` holds; `floor` is the same of held-out real cells."""
+    overall = dict(metrics["overall"])
+    floor = overall.pop("floor", None) or {}
+    rows = [
+        [
+            escape(readable(name)),
+            _number(value),
+            _number(floor[name]) if name in floor else "",
+        ]
+        for name, value in overall.items()
+        if not isinstance(value, dict | list)
+    ]
+    return page.table(["measure", "synthetic cells", "held-out real cells"], rows)
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "not measured"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def show_training(material: Material) -> list[str]:
+    """Training curves and reliability."""
+    return [
+        page.picture(
+            material.charts["curves"],
+            "Loss and accuracy by epoch",
+            "Dashed: training. Solid: validation, on which the epoch is chosen. A line "
+            "a trial. Training cells differ between balancers, so compare solid lines.",
+        ),
+        page.picture(
+            material.charts["reliability"],
+            "Confidence against the share that is right",
+            "On the dotted line a confidence of 90 % is right nine times in ten; "
+            "below it the classifier is too sure. Area: the number of cells.",
+        ),
+    ]
+
+
+def show_data(
+    findings: Findings, classifier: str, protocol: str, material: Material
+) -> list[str]:
+    """Cells of each class in each part, before and after balancing; the curation."""
+    records = findings.of(protocol, classifier)
+    plain = records[BASELINE]
+    others = [name for name in records if name != BASELINE]
+    rows = []
+    for i, label in enumerate(plain["classes"]):
+        real = plain["cells"]["train"]["real"][i]
+        row = [escape(readable(label)), f"{real:,}"]
+        for name in others:
+            train = records[name]["cells"]["train"]
+            made = train["synthetic"][i]
+            text = f"{train['real'][i]:,}"
+            row.append(f"{text} + {made:,}" if made else text)
+        row += [
+            f"{sum(plain['cells'][part][o][i] for o in ('real', 'synthetic')):,}"
+            for part in ("validation", "test")
+        ]
+        rows.append(row)
+    header = ["class", f"training: {BASELINE}", *others, "validation", "test"]
+    parts = [
+        page.table(header, rows),
+        page.paragraph(
+            f"Training cells of each class, real + synthetic, protocol {protocol}; "
+            "then the validation and test cells that all balancers share.",
+            "quiet",
+        ),
+    ]
+    if material.dataset:
+        parts += ["<h3>How the cells were gathered</h3>", *_curation(material.dataset)]
+    return parts
+
+
+def _curation(dataset: dict[str, Any]) -> list[str]:
+    """Whatever counts metrics/dataset.json holds: a table a group."""
+    single = [
+        [
+            escape(readable(key)),
+            escape(f"{value:,}" if isinstance(value, int) else value),
+        ]
+        for key, value in dataset.items()
+        if isinstance(value, int | str)
+    ]
+    parts = [page.table(["count", ""], single)] if single else []
+    for key, group in dataset.items():
+        if not isinstance(group, dict) or not group:
+            continue
+        if all(isinstance(v, dict) for v in group.values()):
+            columns = list(dict.fromkeys(k for v in group.values() for k in v))
+            rows = [
+                [escape(readable(name)), *(escape(str(v.get(c, ""))) for c in columns)]
+                for name, v in group.items()
+            ]
+            header = [readable(key), *(readable(c) for c in columns)]
+        else:
+            rows = [[escape(readable(k)), escape(str(v))] for k, v in group.items()]
+            header = [readable(key), ""]
+        parts.append(page.table(header, rows))
+    return parts
+
+
+def show_glossary() -> list[str]:
+    """Terms, limits, citation."""
+    terms = "".join(
+        f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>"
+        for term, text in GLOSSARY.items()
+    )
+    caveats = "".join(f"<li>{escape(text)}</li>" for text in CAVEATS)
+    return [
+        f"<dl>{terms}</dl>",
+        "<h3>Read with care</h3>",
+        f"<ul>{caveats}</ul>",
+        "<h3>How to cite</h3>",
+        page.paragraph(CITATION),
+    ]

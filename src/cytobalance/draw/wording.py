@@ -1,0 +1,161 @@
+"""The answer in plain words: did balancing help, by how much, which classes."""
+
+from typing import Any
+
+from cytobalance.score.comparison import (
+    DID_NOT_HELP,
+    HELPED,
+    HURT,
+    UNDECIDED,
+)
+from cytobalance.score.findings import BASELINE, Findings, verdict
+from cytobalance.taxonomy import title as readable
+
+# How the page names each balancer to somebody who reads of it for the first time.
+BALANCERS = {
+    "plain": "no balancing",
+    "weighted": "rare cells drawn more often",
+    "augmented": "rotated, shifted, mirrored copies",
+    "smote": "SMOTE, mixtures of neighbouring cells",
+    "adasyn": "ADASYN, mixtures of neighbouring cells",
+}
+# The verdicts, where two ways of balancing are compared.
+AGAINST = {
+    HELPED: "better",
+    HURT: "worse",
+    DID_NOT_HELP: "no better",
+    UNDECIDED: UNDECIDED,
+}
+
+
+def percent(value: float | None) -> str:
+    """0.8123 -> `81.2 %`; None -> a dash."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def span(low: float, high: float) -> str:
+    """Limits in percent: `[78.0, 84.1]`."""
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def points(value: float) -> str:
+    """A difference in points of a hundred, signed: 0.031 -> `+3.1`, -0.02 -> `−2.0`."""
+    text = f"{100 * value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def point_span(gain: dict[str, float]) -> str:
+    """Limits of a difference in points: `[−0.5, +6.7]`."""
+    return f"[{points(gain['low'])}, {points(gain['high'])}]"
+
+
+def list_words(words: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+
+
+def describe_balancer(name: str, findings: Findings) -> str:
+    """A few words on what a balancer does; GANs are named as such."""
+    if name in findings.study.gans:
+        return "synthetic cells made by a generative network (GAN)"
+    return BALANCERS.get(name, "")
+
+
+def lead(findings: Findings, classifier: str) -> str:
+    """The answer in one or two sentences."""
+    over_plain = findings.gains[classifier].get(BASELINE, {})
+    if not over_plain:
+        return (
+            "This study has no held-out protocol, so it can't tell whether balancing "
+            "helped. Add `heldout` to protocols."
+        )
+    words = {name: verdict(gain) for name, gain in over_plain.items()}
+    helped, hurt = ([n for n, w in words.items() if w == k] for k in (HELPED, HURT))
+    if helped:
+        text = (
+            f"Balancing helped in {len(helped)} of {len(words)} ways: "
+            f"{list_words(helped)}."
+        )
+    elif all(word in (DID_NOT_HELP, HURT) for word in words.values()):
+        text = "Balancing did not help, in any of the ways tried."
+    else:
+        ways = f"none of the {len(words)} ways" if len(words) > 1 else "the one way"
+        text = (
+            f"No help from balancing was shown: {ways} tried is better than no "
+            "balancing by more than chance explains."
+        )
+    return text + (f" It hurt with {list_words(hurt)}." if hurt else "")
+
+
+def describe_test(findings: Findings, classifier: str) -> str:
+    """What the answer rests on: cells, groups, trials, rare classes."""
+    record = findings.of("heldout", classifier)[BASELINE]
+    test = record["test"]["all"]
+    cell = "simulated" if record["simulated"] else "real"
+    rare = list_words(
+        [f"{readable(c)} ({test['classes'][c]['support']})" for c in findings.rare]
+    )
+    trials = (
+        "one training" if record["trials"] == 1 else f"{record['trials']} trainings"
+    )
+    return (
+        f"Measured on {test['cells']:,} {cell} test cells in {test['groups']:,} groups "
+        "(a patient's cells, and copies of one image, stay together) that no part of "
+        f"training has seen, averaged over {trials}. Balanced accuracy counts every "
+        f"class alike. Rare classes here, with their test cells: {rare}."
+    )
+
+
+def describe_gan(findings: Findings, classifier: str) -> list[str]:
+    """A sentence a GAN: its gain over each cheap alternative."""
+    gains = findings.gains[classifier]
+    sentences = []
+    for gan in findings.study.gans:
+        parts = [
+            f"{points(gains[c][gan]['balanced_accuracy']['value'])} points over {c} "
+            f"{point_span(gains[c][gan]['balanced_accuracy'])}, "
+            f"{AGAINST[verdict(gains[c][gan])]}"
+            for c in findings.cheap
+        ]
+        if parts:
+            text = f"The GAN {gan} against the cheap alternatives: {'; '.join(parts)}."
+            sentences.append(text)
+    return sentences
+
+
+def describe_classes(gain: dict[str, Any], classes: list[str]) -> str:
+    """Which classes' recall rose or fell beyond chance, class by class."""
+    found = gain["recall"]
+    up, down = [], []
+    for i, label in enumerate(classes):
+        text = f"{readable(label)} ({points(found['value'][i])})"
+        if found["low"][i] > 0:
+            up.append(text)
+        elif found["high"][i] < 0:
+            down.append(text)
+    parts = [f"better at {list_words(up)}"] if up else []
+    parts += [f"worse at {list_words(down)}"] if down else []
+    return "; ".join(parts) if parts else "no single class shown to change"
+
+
+def describe_optimism(findings: Findings, classifier: str) -> str:
+    """What the published order would have claimed: of the GAN, or of the worst case."""
+    found = findings.optimism(classifier)
+    if not found:
+        return ""
+    worst = max(found, key=lambda name: found[name]["value"])
+    name = findings.study.gans[0] if findings.study.gans else worst
+    paper = {
+        key: record["test"]["all"]["overall"]["balanced_accuracy"]["mean"]
+        for key, record in findings.of("paper", classifier).items()
+    }
+    lift = ""
+    if name != BASELINE:
+        lift = f", {points(paper[name] - paper[BASELINE])} points over {BASELINE}"
+    real = percent(paper[name] - found[name]["value"])
+    return (
+        "Balancing first and splitting afterwards, as published, would have reported "
+        f"{percent(paper[name])} for {name}{lift}. On cells "
+        f"that were really held out it scores {real}: the published order differs by "
+        f"{points(found[name]['value'])} points {point_span(found[name])}."
+    )

@@ -1,0 +1,141 @@
+"""What a study found: all its records, the gains over `plain`, the flattery."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cytobalance.config import Study
+from cytobalance.errors import StudyError
+from cytobalance.score.comparison import (
+    compare_all,
+    judge,
+    optimism,
+    rare_classes,
+)
+from cytobalance.score.record import read_record
+
+Record = dict[str, Any]
+BASELINE = "plain"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One study's results.
+
+    records: (protocol, balancer, classifier) -> record of metrics/classifiers.
+    rare: the rare classes. gains: classifier -> reference -> balancer -> gain, under
+    `heldout`; empty where the study has no such protocol.
+    """
+
+    study: Study
+    records: dict[tuple[str, str, str], Record]
+    rare: list[str]
+    gains: dict[str, dict[str, dict[str, Any]]]
+
+    def of(self, protocol: str, classifier: str) -> dict[str, Record]:
+        """Records of one protocol and classifier: balancer -> record."""
+        return {
+            balancer: self.records[protocol, balancer, classifier]
+            for balancer in self.study.balancers
+            if (protocol, balancer, classifier) in self.records
+        }
+
+    def optimism(self, classifier: str) -> dict[str, dict[str, float]]:
+        """Balancer -> by how much the published order flatters it."""
+        paper, heldout = self.of("paper", classifier), self.of("heldout", classifier)
+        return {
+            name: optimism(paper[name], heldout[name])
+            for name in paper
+            if name in heldout
+        }
+
+    @property
+    def protocol(self) -> str:
+        """The protocol that is told in full: `heldout` where the study has it."""
+        known = self.study.protocols
+        return "heldout" if "heldout" in known else known[0]
+
+    @property
+    def cheap(self) -> tuple[str, ...]:
+        """The alternatives to a GAN that cost no training of one."""
+        return tuple(n for n in self.study.oversamplers if n != BASELINE)
+
+
+def gather_findings(study: Study, folder: Path, hold_out: pd.DataFrame) -> Findings:
+    """Read every record of the study from metrics/classifiers, and compare them.
+
+    Files of settings that the study no longer has are ignored. Raises StudyError
+    where one is missing.
+    """
+    records = {}
+    for protocol in study.protocols:
+        for balancer in study.balancers:
+            for classifier in study.classifiers:
+                path = folder / f"{protocol}-{balancer}-{classifier}.json"
+                if not path.exists():
+                    raise StudyError(f"{path} is missing; run `dvc repro` to make it")
+                records[protocol, balancer, classifier] = read_record(path)
+    findings = Findings(
+        study, records, rare=rare_classes(next(iter(records.values()))), gains={}
+    )
+    references = (BASELINE, *findings.cheap)
+    for classifier in study.classifiers:
+        heldout = findings.of("heldout", classifier)
+        findings.gains[classifier] = compare_all(
+            heldout, hold_out, references, study.study.seed
+        )
+    return findings
+
+
+def rare_recall(record: Record, rare: list[str]) -> float | None:
+    """Mean recall over the rare classes that have test cells."""
+    classes = record["test"]["all"]["classes"]
+    values = [
+        classes[label]["recall"][0] for label in rare if "recall" in classes[label]
+    ]
+    return sum(values) / len(values) if values else None
+
+
+def summarise(findings: Findings) -> dict[str, Any]:
+    """The few numbers that a code review shows: metrics/summary.json."""
+    study = findings.study
+    summary: dict[str, Any] = {
+        "study": study.study.title,
+        "rare_classes": ", ".join(findings.rare),
+    }
+    for classifier in study.classifiers:
+        part: dict[str, Any] = {}
+        if "heldout" in study.protocols:
+            part["heldout"] = {
+                name: {
+                    "balanced_accuracy": _mean(record, "balanced_accuracy"),
+                    "macro_f1": _mean(record, "macro_f1"),
+                    "rare_recall": rare_recall(record, findings.rare),
+                }
+                for name, record in findings.of("heldout", classifier).items()
+            }
+            over_plain = findings.gains[classifier].get(BASELINE, {})
+            part["gain"] = {
+                name: {**gain["balanced_accuracy"], "verdict": verdict(gain)}
+                for name, gain in over_plain.items()
+            }
+        if found := findings.optimism(classifier):
+            part["optimism"] = {name: value["value"] for name, value in found.items()}
+        elif "paper" in study.protocols:
+            part["paper"] = {
+                name: {"balanced_accuracy": _mean(record, "balanced_accuracy")}
+                for name, record in findings.of("paper", classifier).items()
+            }
+        summary[classifier] = part
+    return summary
+
+
+def verdict(gain: dict[str, Any]) -> str:
+    """One of four words on a gain of compare_all."""
+    return judge(gain["balanced_accuracy"])
+
+
+def _mean(record: Record, score: str) -> float:
+    return record["test"]["all"]["overall"][score]["mean"]

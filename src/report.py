@@ -1,0 +1,84 @@
+"""Stage `report`: the few numbers a reviewer reads, and one self-contained page."""
+
+from pathlib import Path
+
+from cytobalance.cells import read_cells, read_table, write_table
+from cytobalance.config import Study, read_study
+from cytobalance.draw.charts import draw_gains, draw_optimism, draw_recall
+from cytobalance.draw.diagnostics import draw_confusion, draw_curves, draw_reliability
+from cytobalance.draw.material import Material
+from cytobalance.draw.report import write_report
+from cytobalance.draw.style import save_png
+from cytobalance.runtime import atomic_file, run_stage
+from cytobalance.score.findings import Findings, gather_findings, summarise
+from cytobalance.score.record import read_record, write_record
+from cytobalance.score.tables import TABLES
+
+CELLS = Path("data/cells")
+HOLD_OUT = Path("data/hold_out.csv")
+RECORDS = Path("metrics/classifiers")
+GANS = Path("metrics/gan")
+SHEETS = Path("plots/gan")
+DATASET = Path("metrics/dataset.json")
+SUMMARY = Path("metrics/summary.json")
+PLOTS = Path("plots")
+
+
+def main() -> None:
+    """Compare the balancers, draw the charts, write summary, tables and page."""
+    study = read_study()
+    findings = gather_findings(study, RECORDS, read_table(HOLD_OUT))
+    write_record(SUMMARY, summarise(findings))
+    print(SUMMARY.read_text(encoding="utf-8"))
+    for name, make in TABLES.items():
+        write_table(PLOTS / f"{name}.csv", make(findings))
+    material = Material(
+        images=read_images(),
+        charts=draw_charts(findings),
+        gans=read_gans(study),
+        sheets={path.stem: path.read_bytes() for path in SHEETS.glob("*.png")},
+        dataset=read_record(DATASET) if DATASET.exists() else {},
+    )
+    with atomic_file(PLOTS / "report.html") as partial:
+        partial.write_text(write_report(findings, material), encoding="utf-8")
+    print(f"wrote {SUMMARY}, {PLOTS / 'report.html'}, {len(material.charts)} charts")
+
+
+def draw_charts(findings: Findings) -> dict[str, bytes]:
+    """Draw and save every chart that the study's protocols allow: name -> PNG."""
+    study = findings.study
+    classifier = study.classifiers[0]
+    protocol = findings.protocol
+    figures = {
+        "recall_by_class": draw_recall(findings, protocol, classifier),
+        "curves": draw_curves(findings, protocol, classifier),
+        "reliability": draw_reliability(findings, protocol, classifier),
+    }
+    if protocol == "heldout":
+        figures["gains"] = draw_gains(findings, classifier)
+    if findings.optimism(classifier):
+        figures["optimism"] = draw_optimism(findings, classifier)
+    for name, record in findings.of(protocol, classifier).items():
+        figures[f"confusion-{name}"] = draw_confusion(record, study.simulated)
+    return {
+        name: save_png(PLOTS / f"{name}.png", figure)
+        for name, figure in figures.items()
+    }
+
+
+def read_images() -> dict:
+    """Cell id -> image, memory-mapped."""
+    cells = read_cells(CELLS)
+    return dict(zip(cells.table["cell_id"], cells.images, strict=True))
+
+
+def read_gans(study: Study) -> dict[str, dict]:
+    """Metrics of every GAN of the study that was assessed: key -> metrics."""
+    protocols = sorted(study.protocols)  # `heldout` first
+    keys = [f"{p}-{g}" for g in study.gans for p in protocols]
+    paths = {key: GANS / f"{key}.json" for key in keys}
+    return {key: read_record(path) for key, path in paths.items() if path.exists()}
+
+
+if __name__ == "__main__":
+    run_stage(main)
