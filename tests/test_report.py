@@ -1,0 +1,219 @@
+"""The stage `report` on a tiny study: the page says what the numbers say."""
+
+import json
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from fake_study import RECALL, TRIALS, write_cells, write_params, write_predictions
+from sklearn.metrics import balanced_accuracy_score
+
+import evaluate
+import report
+from cytobalance.draw.sheet import draw_gan_sheet
+from cytobalance.runtime import run_stage
+
+PROTOCOLS = ("paper", "heldout")
+
+
+def run_in(folder: Path, main, *words: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["stage", *words])
+        run_stage(main)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    write_params(folder)
+    cells = write_cells(folder)
+    for protocol in PROTOCOLS:
+        for balancer in RECALL:
+            write_predictions(folder, cells, protocol, balancer)
+            words = ["--protocol", protocol, "--balancer", balancer]
+            classifier = ["--classifier", "sequential_cnn"]
+            run_in(folder, evaluate.main, *words, *classifier)
+    images = {"monoblast": np.zeros((8, 16, 16, 3), np.uint8)}
+    sheet = folder / "plots/gan/heldout-c_wgan_gp.png"
+    draw_gan_sheet(images, images, sheet, "GAN", {"monoblast": (20, 9)}, True)
+    found = {"overall": {"fid": 31.25, "lpips": None, "floor": {"fid": 2.5}}}
+    found["notes"] = ["lpips: null, weights <missing>"]
+    path = folder / "metrics/gan/heldout-c_wgan_gp.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(found))
+    counts = {"files": 900, "sources": {"pbc_simulated": {"cells": 870}}}
+    (folder / "metrics/dataset.json").write_text(json.dumps(counts))
+    run_in(folder, report.main)
+    return folder
+
+
+def summary_of(folder: Path) -> dict:
+    return json.loads((folder / "metrics/summary.json").read_text())
+
+
+def page_of(folder: Path) -> str:
+    return (folder / "plots/report.html").read_text(encoding="utf-8")
+
+
+def leaves(value) -> int:
+    return sum(map(leaves, value.values())) if isinstance(value, dict) else 1
+
+
+def test_summary_is_short_and_names_the_simulated_study(study):
+    summary = summary_of(study)
+    assert 15 <= leaves(summary) <= 40
+    assert "Simulated" in summary["study"]
+    assert summary["rare_classes"] == "monoblast"
+
+
+def test_summary_scores_are_those_of_the_predictions(study):
+    path = study / "data/predictions/heldout-weighted-sequential_cnn.csv"
+    table = pd.read_csv(path)
+    test = table[table["part"] == "test"]
+    each = [
+        balanced_accuracy_score(rows["label"], rows["predicted"])
+        for _, rows in test.groupby("trial")
+    ]
+    found = summary_of(study)["sequential_cnn"]["heldout"]["weighted"]
+    assert found["balanced_accuracy"] == pytest.approx(np.mean(each), abs=1e-5)
+    rare = test[test["label"] == "monoblast"]
+    recall = (rare["label"] == rare["predicted"]).mean()
+    assert found["rare_recall"] == pytest.approx(recall, abs=1e-5)
+
+
+def test_gain_is_the_difference_of_scores_with_a_verdict(study):
+    found = summary_of(study)["sequential_cnn"]
+    scores = {k: v["balanced_accuracy"] for k, v in found["heldout"].items()}
+    assert set(found["gain"]) == {"weighted", "c_wgan_gp"}
+    for name, gain in found["gain"].items():
+        assert gain["value"] == pytest.approx(scores[name] - scores["plain"], abs=2e-5)
+        assert gain["low"] <= gain["value"] <= gain["high"]
+    assert found["gain"]["weighted"]["value"] > 0.1
+    assert found["gain"]["c_wgan_gp"]["verdict"] == "no difference shown"
+
+
+def test_leaky_protocol_shows_as_optimism(study):
+    found = summary_of(study)["sequential_cnn"]["optimism"]
+    assert found["c_wgan_gp"] > 0.1  # its monoblasts under test are mostly synthetic
+
+
+class Structure(HTMLParser):
+    """Open tags, sources and text of a page."""
+
+    void = ("meta", "img", "br")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.links, self.ids = [], [], [], set()
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.tags.append(tag)
+        self.ids.add(values.get("id"))
+        self.links += [v for k, v in attrs if k in ("src", "href")]
+        assert tag != "img" or values["alt"]
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_page_is_well_formed_and_needs_nothing_from_outside(study):
+    page = Structure()
+    page.feed(page_of(study))
+    assert page.open == []
+    assert "script" not in page.tags and "link" not in page.tags
+    for link in page.links:
+        assert link.startswith("data:image/png;base64,") or link[1:] in page.ids
+    assert page.tags.count("img") > 10
+
+
+def test_page_gives_the_answer_before_all_else(study):
+    text = page_of(study)
+    answer = text.index('class="lead"')
+    assert answer < text.index("<table") and answer < text.index("<img")
+    for name, gain in summary_of(study)["sequential_cnn"]["gain"].items():
+        line = re.search(rf"<li><b>{name}</b> (.+?) points.+?</li>", text)[0]
+        assert gain["verdict"] in line
+        assert f"{100 * gain['value']:+.1f}".replace("-", "−") in line
+
+
+def test_page_says_simulated_and_a_real_study_does_not(study, tmp_path):
+    assert '<div class="banner">Simulated data: Simulated' in page_of(study)
+    copy = tmp_path / "real"
+    shutil.copytree(study, copy)
+    params = yaml.safe_load((copy / "params.yaml").read_text())
+    source = {"layout": "pbc", "origin": "published", "archive": "pbc.zip"}
+    params["sources"] = {"pbc": source}
+    params["study"]["title"] = "Real smears"
+    (copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    before = (copy / "plots/gains.png").read_bytes()
+    run_in(copy, report.main)
+    assert 'class="banner"' not in page_of(copy)
+    assert (copy / "plots/gains.png").read_bytes() != before
+
+
+def test_page_shows_gan_measures_notes_and_dataset_counts(study):
+    text = page_of(study)
+    assert "31.25" in text and "2.5" in text and "not measured" in text
+    assert "weights &lt;missing&gt;" in text
+    assert "pbc simulated" in text and "870" in text
+
+
+def test_hits_are_titled_predicted_confidence_true(study):
+    assert re.search(r"Neutrophil \d+ % \(Neutrophil\)", page_of(study))
+
+
+def test_all_bytes_are_stable(study):
+    paths = [p for p in sorted((study / "plots").rglob("*")) if p.is_file()]
+    paths.append(study / "metrics/summary.json")
+    before = {path: path.read_bytes() for path in paths}
+    run_in(study, report.main)
+    assert {path: path.read_bytes() for path in paths} == before
+    names = {path.name for path in paths}
+    assert names >= {"gains.png", "curves.png", "optimism.png", "recall_by_class.png"}
+
+
+def test_confusion_table_has_a_row_a_cell_and_trial(study):
+    table = pd.read_csv(study / "plots/confusion.csv")
+    own = table[(table["protocol"] == "heldout") & (table["balancer"] == "plain")]
+    hold_out = pd.read_csv(study / "data/hold_out.csv")
+    assert len(own) == TRIALS * (hold_out["part"] == "test").sum()
+    recall = (own["actual"] == own["predicted"])[own["actual"] == "monoblast"].mean()
+    scores = pd.read_csv(study / "plots/recall_by_class.csv")
+    row = scores[(scores["protocol"] == "heldout") & (scores["balancer"] == "plain")]
+    row = row[row["label"] == "monoblast"].iloc[0]
+    assert row["recall"] == pytest.approx(recall, abs=1e-4)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_one_protocol_alone_tells_only_what_it_can(study, tmp_path, protocol):
+    copy = tmp_path / "alone"
+    shutil.copytree(study, copy)
+    params = yaml.safe_load((copy / "params.yaml").read_text())
+    params["protocols"] = [protocol]
+    (copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    run_in(copy, report.main)
+    found = summary_of(copy)["sequential_cnn"]
+    assert "optimism" not in found
+    assert ("gain" in found) == (protocol == "heldout")
+    assert ("can&#x27;t tell whether" in page_of(copy)) == (protocol == "paper")
+
+
+def test_missing_record_ends_in_one_line(study, tmp_path, capsys):
+    copy = tmp_path / "broken"
+    shutil.copytree(study, copy)
+    (copy / "metrics/classifiers/heldout-plain-sequential_cnn.json").unlink()
+    with pytest.raises(SystemExit):
+        run_in(copy, report.main)
+    message = capsys.readouterr().err
+    assert "heldout-plain-sequential_cnn.json is missing" in message
+    assert message.count("\n") == 1

@@ -1,0 +1,179 @@
+"""Did it help? Verdicts, pairing, and how a leak flatters."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cytobalance.errors import StudyError
+from cytobalance.score.comparison import (
+    judge,
+    optimism,
+    paired_gain,
+    rare_classes,
+    rebuild_predictions,
+)
+from cytobalance.score.predictions import Predictions
+
+CLASSES = ("common", "medium", "rare")
+
+
+def made(label, predicted) -> Predictions:
+    n = len(label)
+    return Predictions(
+        classes=CLASSES,
+        cell_id=np.arange(n).astype(str),
+        origin=np.full(n, "real"),
+        label=label,
+        group=np.arange(n) // 5,
+        predicted=np.atleast_2d(predicted),
+        probability=np.empty((len(np.atleast_2d(predicted)), n, 0)),
+    )
+
+
+def gain_of(ours, theirs, seed=0):
+    stream = np.random.default_rng(seed)
+    return paired_gain(ours, theirs, ["rare"], 0.95, 400, stream)
+
+
+def test_cells_hard_for_both_cancel_out():
+    stream = np.random.default_rng(1)
+    label = stream.permutation(np.repeat([0, 1, 2], [200, 100, 40]))
+    hard = stream.random(340) < 0.3
+    wrong = (label + 1) % 3
+    theirs = np.where(hard, wrong, label)
+    ours = theirs.copy()
+    fixed = stream.permutation(np.flatnonzero(hard))[:30]
+    ours[fixed] = label[fixed]
+    paired = gain_of(made(label, ours), made(label, theirs))["balanced_accuracy"]
+    # The same two scores with the difficulty dealt anew for one of them.
+    mixed = np.empty(340, int)
+    for c in range(3):
+        own = np.flatnonzero(label == c)
+        mixed[own] = theirs[stream.permutation(own)]
+    unpaired = gain_of(made(label, ours), made(label, mixed))["balanced_accuracy"]
+    assert paired["value"] == pytest.approx(unpaired["value"])
+    assert paired["high"] - paired["low"] < 0.75 * (unpaired["high"] - unpaired["low"])
+    assert judge(paired) == "helped"
+
+
+def test_the_same_predictions_gain_nothing_and_help_is_not_claimed():
+    label = np.repeat([0, 1, 2], [200, 100, 40])
+    stream = np.random.default_rng(2)
+    said = np.where(stream.random(340) < 0.8, label, (label + 1) % 3)
+    gain = gain_of(made(label, said), made(label, said))["balanced_accuracy"]
+    assert gain["value"] == 0 and gain["low"] <= 0 <= gain["high"]
+    assert judge(gain) == "did not help"
+
+
+def test_three_cells_won_are_no_proof():
+    label = np.repeat([0, 1, 2], [200, 100, 3])
+    stream = np.random.default_rng(3)
+    base = np.where(stream.random(303) < 0.9, label, (label + 1) % 3)
+    base[-3:] = 0
+    ours = np.where(stream.random(303) < 0.9, label, (label + 1) % 3)
+    ours[-3:] = [2, 2, 0]
+    gain = gain_of(made(label, ours), made(label, base))["balanced_accuracy"]
+    assert gain["value"] > 0.15
+    assert judge(gain) == "no difference shown"
+
+
+def test_swapping_the_two_turns_the_sign():
+    label = np.repeat([0, 1, 2], [200, 100, 40])
+    stream = np.random.default_rng(4)
+    good = np.where(stream.random(340) < 0.95, label, (label + 1) % 3)
+    bad = np.where(stream.random(340) < 0.6, label, (label + 1) % 3)
+    up = gain_of(made(label, good), made(label, bad))
+    down = gain_of(made(label, bad), made(label, good))
+    for key in ("balanced_accuracy", "macro_f1", "accuracy", "rare_recall"):
+        assert up[key]["value"] == pytest.approx(-down[key]["value"])
+    assert judge(up["balanced_accuracy"]) == "helped"
+    assert judge(down["balanced_accuracy"]) == "hurt"
+
+
+def test_false_help_is_rare_and_true_help_is_found():
+    """Two balancers of equal skill, then one that is better at every class."""
+    stream = np.random.default_rng(5)
+    label = np.repeat([0, 1, 2], [120, 40, 8])
+
+    def draw(recall):
+        right = stream.random((2, 168)) < np.array(recall)[label]
+        return made(label, np.where(right, label, (label + 1) % 3))
+
+    recalls = {"equal": [0.9, 0.8, 0.5], "better": [0.97, 0.95, 0.95]}
+    words = {name: [] for name in recalls}
+    for study in range(80):
+        plain = draw([0.9, 0.8, 0.5])
+        for name, recall in (
+            ("equal", [0.9, 0.8, 0.5]),
+            ("better", [0.97, 0.95, 0.95]),
+        ):
+            words[name].append(
+                judge(gain_of(draw(recall), plain, study)["balanced_accuracy"])
+            )
+    assert words["equal"].count("helped") <= 6
+    assert words["better"].count("helped") >= 50
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [
+        (0.01, 0.05, "helped"),
+        (-0.05, -0.01, "hurt"),
+        (-0.05, 0.015, "did not help"),
+        (-0.05, 0.05, "no difference shown"),
+    ],
+)
+def test_verdicts_follow_the_interval(low, high, word):
+    assert judge({"low": low, "high": high}) == word
+
+
+def record_of(mean: float, low: float, high: float) -> dict:
+    score = {"balanced_accuracy": {"mean": mean, "low": low, "high": high}}
+    return {"test": {"all": {"overall": score}}}
+
+
+def test_optimism_is_positive_where_the_published_order_flatters():
+    paper, heldout = record_of(0.97, 0.96, 0.98), record_of(0.82, 0.76, 0.88)
+    found = optimism(paper, heldout)
+    assert found["value"] == pytest.approx(0.15)
+    assert found["low"] == pytest.approx(0.15 - np.hypot(0.01, 0.06))
+    assert optimism(heldout, paper)["value"] < 0
+
+
+def test_rare_classes_are_the_smallest_third_by_real_training_cells():
+    record = {
+        "classes": list("abcdef"),
+        "cells": {"train": {"real": [9, 100, 50, 20, 8, 70], "synthetic": [91] * 6}},
+    }
+    assert rare_classes(record) == ["a", "e"]
+    two = {"classes": ["all", "hem"], "cells": {"train": {"real": [7272, 3389]}}}
+    assert rare_classes(two) == ["hem"]
+
+
+def small_record(rows) -> dict:
+    return {
+        "classes": list(CLASSES),
+        "trials": 2,
+        "protocol": "heldout",
+        "balancer": "plain",
+        "classifier": "sequential_cnn",
+        "misses": {"rows": rows},
+    }
+
+
+def test_predictions_are_rebuilt_from_the_misses():
+    hold_out = pd.DataFrame(
+        {
+            "cell_id": ["a", "b", "c"],
+            "label": ["common", "rare", "rare"],
+            "group": ["p", "p", "q"],
+            "part": ["test", "test", "train"],
+        }
+    )
+    record = small_record([[1, "b", "real", 2, 0, 0.9, 0.05]])
+    rebuilt = rebuild_predictions(record, hold_out)
+    assert rebuilt.predicted.tolist() == [[0, 2], [0, 0]]
+    assert rebuilt.group.tolist() == [0, 0]
+    stranger = small_record([[0, "c", "real", 2, 0, 0.9, 0.05]])
+    with pytest.raises(StudyError, match=r"dvc repro"):
+        rebuild_predictions(stranger, hold_out)
