@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
 
 from cytobalance.config import read_study
 from cytobalance.curation.relabel import relabel_cells
@@ -33,7 +36,6 @@ TABLE_1 = (
     *(3316, 82, 7346, 2339, 69, 17, 15),
 )
 ADDED = [fault for fault, counts in FAULTS.items() if not counts]
-GRANULOCYTES = ("immature_granulocyte", "neutrophil_segmented", "eosinophil")
 
 
 def with_simulator(study, **changes):
@@ -160,7 +162,7 @@ def test_plan_depends_on_seed_and_simulator_alone(study, plan):
 
 def test_more_faults_than_cells_is_refused(small):
     faults = small.simulator.faults.model_copy(update={"exact_copies": 5000})
-    with pytest.raises(StudyError, match="simulator.faults"):
+    with pytest.raises(StudyError, match=r"simulator\.faults"):
         plan_smears(with_simulator(small, faults=faults))
 
 
@@ -337,3 +339,53 @@ def test_patients_differ_as_much_as_asked(study):
     assert np.array_equal(one.stain, two.stain) and one.cell_size == two.cell_size
     one, two = (draw_style(study, "lmu_simulated", p) for p in ("P001", "P002"))
     assert np.abs(one.stain / two.stain - 1).max() > 0.05
+
+
+def small_cells(study):
+    """One source's sound cells at 16 pixels a side: features, classes, patients."""
+    plan = plan_smears(study)
+    cells = plan[plan["source"].eq("lmu_simulated") & plan["fault"].eq("")]
+    images = []
+    for row in cells.itertuples():
+        image = render(study, row.type, row.scene, row.source, row.patient, coarse=5)
+        inner = image[12:-12, 12:-12]
+        images.append(cv2.resize(inner, (16, 16), interpolation=cv2.INTER_AREA))
+    owner = {t: c for c, types in study.merge.classes.items() for t in types}
+    labels = cells["type"].map(owner)
+    common = labels.map(labels.value_counts()).ge(20).to_numpy()
+    features = np.stack(images).reshape(len(images), -1)[common] / 255
+    return features, labels[common].to_numpy(), cells["patient"][common].to_numpy()
+
+
+def score(features, labels, parts):
+    """Balanced accuracy of the nearest neighbour, over cross-validation `parts`."""
+    predicted = labels.copy()
+    for train, test in parts:
+        nearest = KNeighborsClassifier(1).fit(features[train], labels[train])
+        predicted[test] = nearest.predict(features[test])
+    return balanced_accuracy_score(labels, predicted)
+
+
+def careless_and_honest(study):
+    """Scores of three splits that ignore patients, and of three that do not."""
+    features, labels, patients = small_cells(study)
+    careless, honest = [], []
+    for seed in range(3):
+        settings = {"n_splits": 4, "shuffle": True, "random_state": seed}
+        by_image = StratifiedKFold(**settings).split(features, labels)
+        by_patient = StratifiedGroupKFold(**settings).split(features, labels, patients)
+        careless.append(score(features, labels, by_image))
+        honest.append(score(features, labels, by_patient))
+    return careless, honest
+
+
+def test_a_split_that_ignores_patients_scores_higher_than_it_should(study):
+    careless, honest = careless_and_honest(study)
+    gap = np.mean(careless) - np.mean(honest)
+    assert min(careless) > max(honest)
+    assert gap > 0.05
+    # Types are told apart on patients never seen, though not by bare pixels alone.
+    assert 0.45 < np.mean(honest) < 0.9
+    # The cause is what a patient's cells share: without it there is little to gain.
+    alike = careless_and_honest(with_simulator(study, patient_variation=0.0))
+    assert np.mean(alike[0]) - np.mean(alike[1]) < gap / 2

@@ -106,9 +106,9 @@ def draw_style(study: Study, source: str, patient: str) -> Style:
     def vary(size: int | None, deviation: float):
         return np.exp(spread * deviation * np.clip(rng.normal(size=size), -2, 2))
 
-    strength = np.array(camera.stain)[:, None] * vary(4, 0.22)[:, None]
-    hue = _STAIN * vary(12, 0.10).reshape(4, 3)
-    light = np.array(camera.light) * vary(None, 0.05) * vary(3, 0.03)
+    strength = np.array(camera.stain)[:, None] * vary(4, 0.26)[:, None]
+    hue = _STAIN * vary(12, 0.12).reshape(4, 3)
+    light = np.array(camera.light) * vary(None, 0.06) * vary(3, 0.035)
     return Style(
         camera=camera,
         stain=(strength * hue).astype(np.float32),
@@ -121,7 +121,7 @@ def draw_style(study: Study, source: str, patient: str) -> Style:
         red_size=float(vary(None, 0.05)),
         pallor=min(0.9, 0.5 * float(vary(None, 0.3))),
         kinship=int(rng.integers(2**62)),
-        kin=min(0.9, 0.65 * spread),
+        kin=min(0.9, 0.8 * spread),
     )
 
 

@@ -143,7 +143,7 @@ def _deal_to_patients(study: Study, source: str, types: pd.Series) -> list[str]:
     patients = math.ceil(len(types) / room)
     rng = random_stream(study.study.seed, "simulator", "patients", source)
     names = sorted(set(types), key=lambda name: (types.eq(name).sum(), name))
-    affinity = {name: rng.gamma(0.5, size=patients) + 0.02 for name in names}
+    affinity = {name: rng.gamma(0.3, size=patients) + 0.02 for name in names}
     left = np.full(patients, room)
     dealt = np.empty(len(types), dtype=int)
     for name in names:
