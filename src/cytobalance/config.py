@@ -115,9 +115,11 @@ class Relabel(Group):
 
 class Dedup(Group):
     near: bool
-    hash_distance: Annotated[int, Field(ge=0, le=32)]
+    hash_distance: Annotated[int, Field(ge=0, le=16)]
     max_shift: Annotated[float, Field(ge=0, le=0.25)]
+    field_shift: Annotated[float, Field(ge=0, le=0.25)]
     max_difference: Positive
+    min_correlation: Fraction
     conflicts: Literal["drop", "keep_first"]
     decisions: Annotated[tuple[str, ...], Field(strict=False)]
 

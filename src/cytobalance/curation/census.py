@@ -1,0 +1,80 @@
+"""Count the data set: what came in, what went and why, what each class holds."""
+
+import pandas as pd
+
+from cytobalance.config import Study
+from cytobalance.taxonomy import TYPES
+
+
+def take_census(study: Study, table: pd.DataFrame, rejected: pd.DataFrame) -> dict:
+    """metrics/dataset.json: plain numbers, in a stated order.
+
+    table: every ingested cell with published_type, type, label, group and stage;
+    rejected: every file that was left out. Types come in the order of the taxonomy,
+    classes and sources in the study's.
+    """
+    cells = table[table["stage"] == ""]
+    classes = _count(cells["label"], study.classes)
+    ingested = int((rejected["stage"] == "ingest").sum())
+    by_source = count_by_source(study, cells)
+    return {
+        "study": study.study.title,
+        "simulated": study.simulated,
+        "files": {
+            "total": len(table) + ingested,
+            "kept": len(cells),
+            "rejected": len(rejected),
+        },
+        "rejected": count_reasons(rejected),
+        "relabelled": int((table["published_type"] != table["type"]).sum()),
+        "published_types": _count(table["published_type"], TYPES),
+        "types": _count(cells["type"], TYPES),
+        "classes": classes,
+        "class_by_source": {
+            label: {source: int(n) for source, n in row.items() if n}
+            for label, row in by_source.iterrows()
+        },
+        "groups": int(cells["group"].nunique()),
+        "imbalance": round(max(classes.values()) / min(classes.values()), 2),
+        "warnings": warn(by_source),
+    }
+
+
+def count_by_source(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells of each class (rows) from each source (columns), zeros included."""
+    counts = pd.crosstab(cells["label"], cells["source"])
+    return counts.reindex(
+        index=list(study.classes), columns=list(study.sources), fill_value=0
+    )
+
+
+def count_reasons(rejected: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Files left out by stage and kind of reason, names of files taken away."""
+    kind = rejected["reason"].str.replace(r"( copy) of .*|: .*", r"\1", regex=True)
+    counts: dict[str, dict[str, int]] = {}
+    for stage in ("ingest", "relabel", "dedup", "merge"):
+        here = kind[rejected["stage"] == stage]
+        counts[stage] = {name: int(n) for name, n in here.value_counts().items()}
+        counts[stage] = dict(sorted(counts[stage].items()))
+    return counts
+
+
+def warn(by_source: pd.DataFrame) -> list[str]:
+    """Classes that come from one source alone, where there are several.
+
+    A network may then learn the scanner in place of the cell.
+    """
+    if by_source.shape[1] < 2:
+        return []
+    return [
+        f"all {row.sum()} cells of {label} come from {row.idxmax()} alone: "
+        "a scanner's look may pass for the class"
+        for label, row in by_source.iterrows()
+        if (row > 0).sum() == 1
+    ]
+
+
+def _count(values: pd.Series, order: tuple[str, ...]) -> dict[str, int]:
+    """Count of each value that occurs, in `order`."""
+    counts = values.value_counts()
+    return {name: int(counts[name]) for name in order if name in counts}

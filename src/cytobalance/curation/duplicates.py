@@ -1,0 +1,138 @@
+"""Find exact and near duplicates across all sources, and the clusters they form."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from cytobalance.config import Dedup
+from cytobalance.curation.alignment import compare_pairs
+from cytobalance.curation.hashes import hash_previews
+from cytobalance.curation.neighbours import find_close_pairs
+
+# Below this spread of grey levels a picture shows nothing to recognise.
+LEAST_CONTRAST = 3.0
+CHUNK = 4096  # previews in memory at a time
+PAIR_COLUMNS = (
+    "kind",
+    "source_a",
+    "file_a",
+    "source_b",
+    "file_b",
+    "hash_distance",
+    "shift_x",
+    "shift_y",
+    "difference",
+    "correlation",
+)
+
+
+class Previews:
+    """The sources' previews as one read-only array, left on disk until asked for."""
+
+    def __init__(self, folders: list[Path]):
+        self.parts = [
+            np.load(folder / "previews.npy", mmap_mode="r") for folder in folders
+        ]
+        self.starts = np.cumsum([0, *(len(part) for part in self.parts)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Previews uint8 [K, 64, 64] of `rows` (int [K])."""
+        part = np.searchsorted(self.starts, rows, side="right") - 1
+        images = np.empty((len(rows), *self.parts[0].shape[1:]), np.uint8)
+        for k in np.unique(part):
+            mine = part == k
+            images[mine] = self.parts[k][rows[mine] - self.starts[k]]
+        return images
+
+
+def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.DataFrame:
+    """All pairs of duplicates: rows `a` and `b` of `cells`, and PAIR_COLUMNS.
+
+    cells: source, file, cell_id; previews: uint8 [N, 64, 64], same order.
+    `exact`: the same pixels. `near`: the same cell in the same place, re-encoded,
+    rescaled, a little shifted, brighter or darker. `field`: the same field of view,
+    moved further, so that another cell may be in the middle.
+    """
+    first_of = cells.groupby("cell_id", sort=False)["cell_id"].transform(
+        lambda ids: ids.index[0]
+    )
+    rows = np.arange(len(cells))
+    copies = np.flatnonzero(first_of.to_numpy() != rows)
+    exact = pd.DataFrame(
+        {
+            "kind": "exact",
+            "a": first_of.to_numpy()[copies].astype(int),
+            "b": copies,
+            "hash_distance": 0,
+            "shift_x": 0.0,
+            "shift_y": 0.0,
+            "difference": 0.0,
+            "correlation": 1.0,
+        }
+    )
+    unique = np.flatnonzero(first_of.to_numpy() == rows)
+    parts = [exact, find_near(unique, previews, dedup)] if dedup.near else [exact]
+    pairs = pd.concat(parts, ignore_index=True).astype({"a": int, "b": int})
+    for side in ("a", "b"):
+        for column in ("source", "file"):
+            pairs[f"{column}_{side}"] = cells[column].to_numpy()[pairs[side]]
+    return pairs[["a", "b", *PAIR_COLUMNS]]
+
+
+def find_near(rows: np.ndarray, previews: Previews, dedup: Dedup) -> pd.DataFrame:
+    """Near and field pairs among `rows` of the previews, as in `find_pairs`."""
+    hashes = np.zeros(len(rows), np.uint64)
+    shows = np.zeros(len(rows), bool)
+    for start in range(0, len(rows), CHUNK):
+        part = previews[rows[start : start + CHUNK]]
+        hashes[start : start + CHUNK] = hash_previews(part)
+        shows[start : start + CHUNK] = part.std(axis=(1, 2)) >= LEAST_CONTRAST
+    rows, hashes = rows[shows], hashes[shows]
+    first, second, distance = find_close_pairs(hashes, dedup.hash_distance)
+    a, b = rows[first], rows[second]
+    reach = max(dedup.max_shift, dedup.field_shift)
+    found = compare_pairs(previews, a, b, reach)
+    shift = np.maximum(np.abs(found.x), np.abs(found.y))
+    same = (
+        (found.difference <= dedup.max_difference)
+        & (found.correlation >= dedup.min_correlation)
+        & (shift <= reach)
+    )
+    table = pd.DataFrame(
+        {
+            "kind": np.where(shift <= dedup.max_shift, "near", "field"),
+            "a": a,
+            "b": b,
+            "hash_distance": distance,
+            "shift_x": found.x,
+            "shift_y": found.y,
+            "difference": found.difference,
+            "correlation": found.correlation,
+        }
+    )[same]
+    # Rounded, so that another CPU's last bits do not show.
+    return table.round(3)
+
+
+def connect(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Component number, int [count], of nodes 0..count-1 under the links a - b."""
+    links = coo_array((np.ones(len(a), bool), (a, b)), shape=(count, count))
+    return connected_components(links, directed=False)[1]
+
+
+def name_clusters(cells: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
+    """Cluster of each cell: `d` + smallest cell_id of the cluster, or "" for none.
+
+    Clusters join exact and near pairs; `field` pairs show different cells.
+    """
+    same = pairs[pairs["kind"] != "field"]
+    part = connect(len(cells), same["a"].to_numpy(), same["b"].to_numpy())
+    size = np.bincount(part, minlength=len(cells))[part]
+    smallest = cells["cell_id"].groupby(part).transform("min")
+    return np.where(size > 1, "d" + smallest, "")

@@ -1,0 +1,75 @@
+"""All pairs of 64-bit hashes within a distance, without comparing all pairs."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+BANDS = ((0, 21), (21, 21), (42, 22))  # first bit and number of bits of each band
+PAIRS = 1_000_000  # candidate pairs compared at a time, to keep memory flat
+
+
+def find_close_pairs(hashes: np.ndarray, distance: int) -> tuple[np.ndarray, ...]:
+    """Every pair of `hashes` (uint64 [N]) that differs in at most `distance` bits.
+
+    Returns first, second (int64 [P], first < second, sorted) and the number of
+    differing bits (int64 [P]). Multi-index hashing (Norouzi 2012): the hash is cut
+    into 3 bands; two hashes within `distance` must be close in at least one band, so
+    that only rows of the same or a neighbouring bucket are compared. Exact.
+    """
+    found = [np.zeros(0, np.int64)]
+    count = np.int64(len(hashes))
+    # Pigeonhole: where band b differs in more than near[b] bits for every b, the whole
+    # differs in at least sum(near[b] + 1) = distance + 1 bits.
+    near = [(distance - 2 + band) // 3 for band in (2, 1, 0)]
+    for (first_bit, bits), most in zip(BANDS, near, strict=True):
+        shifted = hashes >> np.uint64(first_bit)
+        band = (shifted & np.uint64((1 << bits) - 1)).astype(np.int32)
+        for a, b in _bucket_pairs(band, bits, most):
+            close = np.bitwise_count(hashes[a] ^ hashes[b]) <= distance
+            a, b = a[close].astype(np.int64), b[close].astype(np.int64)
+            found.append(np.minimum(a, b) * count + np.maximum(a, b))
+    first, second = np.divmod(np.unique(np.concatenate(found)), max(count, 1))
+    return first, second, np.bitwise_count(hashes[first] ^ hashes[second]).astype(int)
+
+
+def _bucket_pairs(
+    band: np.ndarray, bits: int, most: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of rows whose band values differ in at most `most` bits, in chunks."""
+    if most < 0:
+        return
+    order = np.argsort(band, kind="stable").astype(np.int32)
+    size = np.bincount(band, minlength=1 << bits).astype(np.int32)
+    start = (np.cumsum(size, dtype=np.int64) - size).astype(np.int32)
+    filled = size > 0  # a byte a bucket: the look-ups below stay in the cache
+    values = np.flatnonzero(filled).astype(np.int32)
+    crowded = values[size[values] > 1]
+    yield from _row_pairs(crowded, crowded, size, start, order)
+    # Each pair of buckets once: from the value where the mask's first bit is 0.
+    unset = [values[values >> bit & 1 == 0] for bit in range(bits)]
+    for flips in range(1, most + 1):
+        for chosen in combinations(range(bits), flips):
+            left = unset[chosen[0]]
+            right = left ^ np.int32(sum(1 << bit for bit in chosen))
+            hit = filled[right]
+            yield from _row_pairs(left[hit], right[hit], size, start, order)
+
+
+def _row_pairs(left, right, size, start, order):
+    """Pairs of rows of the bucket pairs (left, right), about PAIRS at a time."""
+    first, second, wide = start[left], start[right], size[right]
+    products = size[left].astype(np.int64) * wide
+    ends = np.cumsum(products)
+    begin = 0
+    while begin < len(left):
+        done = ends[begin - 1] if begin else 0
+        end = max(begin + 1, np.searchsorted(ends, done + PAIRS, side="right"))
+        which = np.repeat(np.arange(begin, end), products[begin:end])
+        place = np.arange(done, ends[end - 1]) - (ends - products)[which]
+        row, column = np.divmod(place.astype(np.int32), wide[which])
+        row, column = first[which] + row, second[which] + column
+        # Within one bucket every pair comes twice and every row meets itself.
+        keep = row < column if left is right else slice(None)
+        yield order[row[keep]], order[column[keep]]
+        begin = end
