@@ -35,6 +35,11 @@ def gain_of(ours, theirs, seed=0):
     return paired_gain(ours, theirs, ["rare"], 0.95, 400, stream)
 
 
+def word_of(gain) -> str:
+    """The verdict, had there been several trials."""
+    return judge(gain, trials=2)
+
+
 def test_cells_hard_for_both_cancel_out():
     stream = np.random.default_rng(1)
     label = stream.permutation(np.repeat([0, 1, 2], [200, 100, 40]))
@@ -53,7 +58,7 @@ def test_cells_hard_for_both_cancel_out():
     unpaired = gain_of(made(label, ours), made(label, mixed))["balanced_accuracy"]
     assert paired["value"] == pytest.approx(unpaired["value"])
     assert paired["high"] - paired["low"] < 0.75 * (unpaired["high"] - unpaired["low"])
-    assert judge(paired) == "helped"
+    assert word_of(paired) == "helped"
 
 
 def test_the_same_predictions_gain_nothing_and_help_is_not_claimed():
@@ -62,7 +67,7 @@ def test_the_same_predictions_gain_nothing_and_help_is_not_claimed():
     said = np.where(stream.random(340) < 0.8, label, (label + 1) % 3)
     gain = gain_of(made(label, said), made(label, said))["balanced_accuracy"]
     assert gain["value"] == 0 and gain["low"] <= 0 <= gain["high"]
-    assert judge(gain) == "did not help"
+    assert word_of(gain) == "did not help"
 
 
 def test_three_cells_won_are_no_proof():
@@ -74,7 +79,7 @@ def test_three_cells_won_are_no_proof():
     ours[-3:] = [2, 2, 0]
     gain = gain_of(made(label, ours), made(label, base))["balanced_accuracy"]
     assert gain["value"] > 0.15
-    assert judge(gain) == "no difference shown"
+    assert word_of(gain) == "no difference shown"
 
 
 def test_swapping_the_two_turns_the_sign():
@@ -86,8 +91,8 @@ def test_swapping_the_two_turns_the_sign():
     down = gain_of(made(label, bad), made(label, good))
     for key in ("balanced_accuracy", "macro_f1", "accuracy", "rare_recall"):
         assert up[key]["value"] == pytest.approx(-down[key]["value"])
-    assert judge(up["balanced_accuracy"]) == "helped"
-    assert judge(down["balanced_accuracy"]) == "hurt"
+    assert word_of(up["balanced_accuracy"]) == "helped"
+    assert word_of(down["balanced_accuracy"]) == "hurt"
 
 
 def test_false_help_is_rare_and_true_help_is_found():
@@ -108,7 +113,7 @@ def test_false_help_is_rare_and_true_help_is_found():
             ("better", [0.97, 0.95, 0.95]),
         ):
             words[name].append(
-                judge(gain_of(draw(recall), plain, study)["balanced_accuracy"])
+                word_of(gain_of(draw(recall), plain, study)["balanced_accuracy"])
             )
     assert words["equal"].count("helped") <= 6
     assert words["better"].count("helped") >= 50
@@ -124,7 +129,13 @@ def test_false_help_is_rare_and_true_help_is_found():
     ],
 )
 def test_verdicts_follow_the_interval(low, high, word):
-    assert judge({"low": low, "high": high}) == word
+    assert judge({"low": low, "high": high}, trials=2) == word
+    assert judge({"low": low, "high": high}, trials=1) == "one trial can't tell"
+
+
+def test_the_fewer_trials_of_the_two_count():
+    label = np.repeat([0, 1, 2], [20, 10, 5])
+    assert gain_of(made(label, [label, label]), made(label, label))["trials"] == 1
 
 
 def record_of(mean: float, low: float, high: float) -> dict:

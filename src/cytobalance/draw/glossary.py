@@ -51,7 +51,7 @@ CAVEATS = (
     "Several balancers are compared with no balancing, each at the study's confidence. "
     "The more are tried, the likelier one seems to help or hurt by chance.",
     "Trials are few; the interval takes their spread into account, but two trials tell "
-    "little of it, and one tells nothing.",
+    "little of it. One tells nothing, so there is no verdict then.",
     "Sources without patient ids count each cell as a patient of its own, save copies; "
     "their intervals are too narrow by what a patient's cells have in common.",
     "The best balancer, shown in the galleries, is picked by its test score, which "

@@ -6,6 +6,7 @@ from cytobalance.score.comparison import (
     DID_NOT_HELP,
     HELPED,
     HURT,
+    ONE_TRIAL,
     UNDECIDED,
 )
 from cytobalance.score.findings import BASELINE, Findings, verdict
@@ -25,6 +26,7 @@ AGAINST = {
     HURT: "worse",
     DID_NOT_HELP: "no better",
     UNDECIDED: UNDECIDED,
+    ONE_TRIAL: ONE_TRIAL,
 }
 
 
@@ -71,6 +73,11 @@ def lead(findings: Findings, classifier: str) -> str:
         )
     words = {name: verdict(gain) for name, gain in over_plain.items()}
     helped, hurt = ([n for n, w in words.items() if w == k] for k in (HELPED, HURT))
+    if ONE_TRIAL in words.values():
+        return (
+            "One training of each classifier can't tell whether balancing helped. Set "
+            "classifier.trials to 2 or more."
+        )
     if helped:
         text = (
             f"Balancing helped in {len(helped)} of {len(words)} ways: "

@@ -25,6 +25,9 @@ from cytobalance.score.predictions import Predictions
 WORTHWHILE = 0.02
 HELPED, HURT = "helped", "hurt"
 DID_NOT_HELP, UNDECIDED = "did not help", "no difference shown"
+# Nothing of the chance in training is known then: by simulation one verdict in seven
+# would be false (docs/metrics.md).
+ONE_TRIAL = "one trial can't tell"
 
 
 def rare_classes(record: dict[str, Any]) -> list[str]:
@@ -89,10 +92,10 @@ def paired_gain(
     confidence: float,
     resamples: int,
     stream: np.random.Generator,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Any]:
     """Gain of `ours` over `theirs` in each score: value, low, high; lists for `recall`.
 
-    Both judged the same cells; patients are drawn once for both, trials for each
+    `trials` is the smaller number of trials of the two. Both judged the same cells; patients are drawn once for both, trials for each
     apart. Of the two imagined cells of every class each classifier gets one right, so
     the interval leans towards no gain where a class has few cells.
     """
@@ -105,7 +108,7 @@ def paired_gain(
         for confusion in resample_confusions(pair, resamples, PAIR, stream)
     ]
     seen = [score_pair(count_confusion(p.label, p.predicted, n), index) for p in pair]
-    gains = {}
+    gains: dict[str, Any] = {"trials": min(len(p.predicted) for p in pair)}
     for key in seen[0]:
         draws = [
             mean_over_drawn_trials(d[key], s[key], stream)
@@ -120,8 +123,10 @@ def paired_gain(
     return gains
 
 
-def judge(gain: dict[str, Any]) -> str:
-    """One of four words on a gain in balanced accuracy and its interval."""
+def judge(gain: dict[str, Any], trials: int) -> str:
+    """The verdict on a gain in balanced accuracy, from its interval and the trials."""
+    if trials < 2:
+        return ONE_TRIAL
     if gain["low"] > 0:
         return HELPED
     if gain["high"] < 0:

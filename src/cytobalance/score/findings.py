@@ -133,8 +133,8 @@ def summarise(findings: Findings) -> dict[str, Any]:
 
 
 def verdict(gain: dict[str, Any]) -> str:
-    """One of four words on a gain of compare_all."""
-    return judge(gain["balanced_accuracy"])
+    """The verdict on a gain of compare_all."""
+    return judge(gain["balanced_accuracy"], gain["trials"])
 
 
 def _mean(record: Record, score: str) -> float:
