@@ -95,9 +95,10 @@ def paired_gain(
 ) -> dict[str, Any]:
     """Gain of `ours` over `theirs` in each score: value, low, high; lists for `recall`.
 
-    `trials` is the smaller number of trials of the two. Both judged the same cells; patients are drawn once for both, trials for each
-    apart. Of the two imagined cells of every class each classifier gets one right, so
-    the interval leans towards no gain where a class has few cells.
+    `trials` is the smaller number of trials of the two. Both judged the same cells;
+    patients are drawn once for both, trials for each apart. Of the two imagined cells
+    of every class each classifier gets one right, so the interval leans towards no
+    gain where a class has few cells.
     """
     assert np.array_equal(ours.cell_id, theirs.cell_id)
     n = len(ours.classes)
