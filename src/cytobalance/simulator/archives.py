@@ -103,12 +103,18 @@ def _render_files(study: Study, plan: pd.DataFrame) -> Iterator[tuple[str, bytes
     A copy of exactly the same bytes is rendered again: it costs a cell, and no order.
     """
     rows = plan.to_dict("records")
-    processes = min(len(os.sched_getaffinity(0)), max(1, len(rows) // 16))
-    with ProcessPoolExecutor(processes, initializer=_start_process) as pool:
+    with ProcessPoolExecutor(_count_cores(), initializer=_start_process) as pool:
         files = pool.map(partial(render_file, study), rows, chunksize=8)
         bar = show_progress(files, len(rows), "rendering simulated cells", "cell")
         for row, data in zip(rows, bar, strict=True):
             yield row["file"], data
+
+
+def _count_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _start_process() -> None:

@@ -3,17 +3,11 @@
 import numpy as np
 
 from cytobalance.simulator import shapes
-from cytobalance.simulator.morphology import (
-    GRANULES,
-    MORPHOLOGY,
-    Morphology,
-    draw_form,
-    draw_trait,
-    lean_form,
-)
+from cytobalance.simulator.morphology import GRANULES, MORPHOLOGY, draw_form
 from cytobalance.simulator.nucleus import Nucleus, draw_nucleus, stain_nucleus
 from cytobalance.simulator.optics import DYES, Style, expose
 from cytobalance.simulator.surroundings import draw_red_cells
+from cytobalance.simulator.traits import Morphology, draw_trait, lean_form
 
 AZURE, BASIC, EOSIN, HAEMOGLOBIN = range(len(DYES))
 # Further white cells of a crowded field; mostly out of the frame.
@@ -64,7 +58,8 @@ def _add_neighbour(dyes, style: Style, centre, radius: float, rng) -> None:
 def _add_cell(dyes, form: Morphology, centre, radius: float, style: Style, rng) -> None:
     """Lay one cell of `radius` pixels over `dyes`; what is under it gives way."""
     um = 1 / style.camera.um_per_pixel
-    half = int(radius * (1.75 if form.nucleus == "smudged" else 1.35)) + 6
+    room = 1.75 if form.nucleus == "smudged" else 1.2 + 3 * form.rough
+    half = int(radius * room) + 6
     cover, layer = _paint(form, (2 * half, 2 * half), radius, um, style, rng)
     left, top = (round(v) - half for v in centre)
     height, width = dyes.shape[:2]

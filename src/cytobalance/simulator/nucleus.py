@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cytobalance.simulator import shapes
-from cytobalance.simulator.morphology import Morphology, draw_trait
+from cytobalance.simulator.traits import Morphology, draw_trait
 
 
 @dataclass(frozen=True)
