@@ -48,7 +48,17 @@ def study(tmp_path_factory) -> Path:
     path = folder / "metrics/gan/heldout-c_wgan_gp.json"
     path.parent.mkdir()
     path.write_text(json.dumps(found))
-    counts = {"files": 900, "sources": {"pbc_simulated": {"cells": 870}}}
+    counts = {
+        "files": {"total": 900, "kept": 870, "rejected": 30},
+        "rejected": {"ingest": {"not an image": 30}, "dedup": {}},
+        "relabelled": 1,
+        "published_types": {"neutrophil": 870},
+        "types": {"neutrophil": 869, "promyelocyte": 1},
+        "class_by_source": {"neutrophil": {"pbc_simulated": 600}},
+        "groups": 87,
+        "imbalance": 20.0,
+        "warnings": ["all 30 cells of monoblast come from pbc_simulated alone"],
+    }
     (folder / "metrics/dataset.json").write_text(json.dumps(counts))
     run_in(folder, report.main)
     return folder
@@ -165,7 +175,8 @@ def test_page_shows_gan_measures_notes_and_dataset_counts(study):
     text = page_of(study)
     assert "31.25" in text and "2.5" in text and "not measured" in text
     assert "weights &lt;missing&gt;" in text
-    assert "pbc simulated" in text and "870" in text
+    assert '<td class="text">not an image</td><td>30</td>' in text
+    assert "come from pbc_simulated alone" in text
 
 
 def test_hits_are_titled_predicted_confidence_true(study):

@@ -155,31 +155,44 @@ def show_data(
 
 
 def _curation(dataset: dict[str, Any]) -> list[str]:
-    """Whatever counts metrics/dataset.json holds: a table a group."""
-    single = [
-        [
-            escape(readable(key)),
-            escape(f"{value:,}" if isinstance(value, int) else value),
-        ]
-        for key, value in dataset.items()
-        if isinstance(value, int | str)
+    """What metrics/dataset.json tells: files in and out, sources, types, warnings."""
+    counts = {
+        **{f"files, {key}": value for key, value in dataset["files"].items()},
+        "images relabelled by experts": dataset["relabelled"],
+        "groups that stay on one side": dataset["groups"],
+        "largest class over smallest": dataset["imbalance"],
+    }
+    rejected = [
+        [escape(stage), escape(reason), f"{count:,}"]
+        for stage, reasons in dataset["rejected"].items()
+        for reason, count in reasons.items()
     ]
-    parts = [page.table(["count", ""], single)] if single else []
-    for key, group in dataset.items():
-        if not isinstance(group, dict) or not group:
-            continue
-        if all(isinstance(v, dict) for v in group.values()):
-            columns = list(dict.fromkeys(k for v in group.values() for k in v))
-            rows = [
-                [escape(readable(name)), *(escape(str(v.get(c, ""))) for c in columns)]
-                for name, v in group.items()
-            ]
-            header = [readable(key), *(readable(c) for c in columns)]
-        else:
-            rows = [[escape(readable(k)), escape(str(v))] for k, v in group.items()]
-            header = [readable(key), ""]
-        parts.append(page.table(header, rows))
-    return parts
+    by_source = dataset["class_by_source"]
+    sources = list(dict.fromkeys(name for row in by_source.values() for name in row))
+    published, types = dataset["published_types"], dataset["types"]
+    parts = [
+        page.table(["count", ""], [[k, _number(v)] for k, v in counts.items()]),
+        page.table(["left out by", "reason", "files"], rejected, text=(1,)),
+        page.table(
+            ["class, by source", *sources],
+            [
+                [escape(readable(label)), *(f"{row.get(n, 0):,}" for n in sources)]
+                for label, row in by_source.items()
+            ],
+        ),
+        page.table(
+            ["type", "as published", "in the study"],
+            [
+                [
+                    escape(readable(n)),
+                    f"{published.get(n, 0):,}",
+                    f"{types.get(n, 0):,}",
+                ]
+                for n in {**published, **types}
+            ],
+        ),
+    ]
+    return [*parts, *(page.paragraph(text, "quiet") for text in dataset["warnings"])]
 
 
 def show_glossary() -> list[str]:
