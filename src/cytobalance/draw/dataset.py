@@ -43,7 +43,7 @@ def draw_samples(
     samples: class -> uint8 [N, S, S, 3], N may differ.
     """
     columns = max(len(images) for images in samples.values())
-    figure = new_figure(0.62 * columns + 2.2, 0.66 * len(samples) + 0.7, simulated)
+    figure = new_figure(0.62 * columns + 2.6, 0.66 * len(samples) + 0.7, simulated)
     grid = figure.subplots(len(samples), 1, squeeze=False)[:, 0]
     for axes, (label, images) in zip(grid, samples.items(), strict=True):
         axes.imshow(montage(images, columns), interpolation="nearest")
