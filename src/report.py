@@ -9,10 +9,10 @@ from cytobalance.draw.diagnostics import draw_confusion, draw_curves, draw_relia
 from cytobalance.draw.material import Material
 from cytobalance.draw.report import write_report
 from cytobalance.draw.style import save_png
-from cytobalance.runtime import atomic_file, run_stage
+from cytobalance.runtime import atomic_file, atomic_folder, run_stage
 from cytobalance.score.findings import Findings, gather_findings, summarise
 from cytobalance.score.record import read_record, write_record
-from cytobalance.score.tables import TABLES
+from cytobalance.score.tables import CLASSIFIER_TABLES, TABLES
 
 CELLS = Path("data/cells")
 HOLD_OUT = Path("data/hold_out.csv")
@@ -30,8 +30,7 @@ def main() -> None:
     findings = gather_findings(study, RECORDS, read_table(HOLD_OUT))
     write_record(SUMMARY, summarise(findings))
     print(SUMMARY.read_text(encoding="utf-8"))
-    for name, make in TABLES.items():
-        write_table(PLOTS / f"{name}.csv", make(findings))
+    write_tables(findings)
     material = Material(
         images=read_images(),
         charts=draw_charts(findings),
@@ -42,6 +41,17 @@ def main() -> None:
     with atomic_file(PLOTS / "report.html") as partial:
         partial.write_text(write_report(findings, material), encoding="utf-8")
     print(f"wrote {SUMMARY}, {PLOTS / 'report.html'}, {len(material.charts)} charts")
+
+
+def write_tables(findings: Findings) -> None:
+    """Write the study's tables, and a folder a kind of table with one a classifier."""
+    with atomic_folder(PLOTS / "tables") as folder:
+        for name, make in TABLES.items():
+            write_table(folder / f"{name}.csv", make(findings))
+    for kind, make in CLASSIFIER_TABLES.items():
+        with atomic_folder(PLOTS / kind) as folder:
+            for key, record in findings.records.items():
+                write_table(folder / f"{'-'.join(key)}.csv", make(record))
 
 
 def draw_charts(findings: Findings) -> dict[str, bytes]:
@@ -60,10 +70,11 @@ def draw_charts(findings: Findings) -> dict[str, bytes]:
         figures["optimism"] = draw_optimism(findings, classifier)
     for name, record in findings.of(protocol, classifier).items():
         figures[f"confusion-{name}"] = draw_confusion(record, study.simulated)
-    return {
-        name: save_png(PLOTS / f"{name}.png", figure)
-        for name, figure in figures.items()
-    }
+    with atomic_folder(PLOTS / "figures") as folder:
+        return {
+            name: save_png(folder / f"{name}.png", figure)
+            for name, figure in figures.items()
+        }
 
 
 def read_images() -> dict:

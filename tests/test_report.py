@@ -194,12 +194,11 @@ def test_all_bytes_are_stable(study):
 
 
 def test_confusion_table_has_a_row_a_cell_and_trial(study):
-    table = pd.read_csv(study / "plots/confusion.csv")
-    own = table[(table["protocol"] == "heldout") & (table["balancer"] == "plain")]
+    own = pd.read_csv(study / "plots/confusion/heldout-plain-sequential_cnn.csv")
     hold_out = pd.read_csv(study / "data/hold_out.csv")
     assert len(own) == TRIALS * (hold_out["part"] == "test").sum()
     recall = (own["actual"] == own["predicted"])[own["actual"] == "monoblast"].mean()
-    scores = pd.read_csv(study / "plots/recall_by_class.csv")
+    scores = pd.read_csv(study / "plots/tables/recall_by_class.csv")
     row = scores[(scores["protocol"] == "heldout") & (scores["balancer"] == "plain")]
     row = row[row["label"] == "monoblast"].iloc[0]
     assert row["recall"] == pytest.approx(recall, abs=1e-4)

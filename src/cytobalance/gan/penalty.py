@@ -19,7 +19,8 @@ Pullback = Callable[[Tensor], Tensor]
 def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, mix: Tensor):
     """Mean of (|grad D(x)| - 1)^2 at points between real and fake cells.
 
-    real, fake: [N, 3, S, S]; mix: [N, 1, 1, 1] in [0, 1]. The norm is taken in fp32 or better.
+    real, fake: [N, 3, S, S]; mix: [N, 1, 1, 1] in [0, 1]. The norm is never taken in
+    less than fp32.
     Source: Gulrajani 2017, equation 3; Hazra 2022, equation 4 (without lambda).
     """
     slope = input_slope(critic, torch.lerp(fake, real, mix))

@@ -40,35 +40,30 @@ def table_recall(findings: Findings) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*KEYS, *names])
 
 
-def table_confusion(findings: Findings) -> pd.DataFrame:
-    """One row a test cell and trial, which is what DVC's template counts."""
+def table_confusion(record: dict) -> pd.DataFrame:
+    """One row a test cell and trial of a classifier, which DVC's template counts."""
     rows = []
-    for key, record in findings.records.items():
-        classes = record["classes"]
-        for actual, counts in zip(
-            classes, record["test"]["all"]["confusion"], strict=True
-        ):
-            for predicted, mean in zip(classes, counts, strict=True):
-                cells = round(mean * record["trials"])
-                rows += [[actual, predicted, *key]] * cells
-    return pd.DataFrame(rows, columns=["actual", "predicted", *KEYS])
+    classes = record["classes"]
+    confusion = record["test"]["all"]["confusion"]
+    for actual, counts in zip(classes, confusion, strict=True):
+        for predicted, mean in zip(classes, counts, strict=True):
+            rows += [[actual, predicted]] * round(mean * record["trials"])
+    return pd.DataFrame(rows, columns=["actual", "predicted"])
 
 
-def table_curves(findings: Findings) -> pd.DataFrame:
+def table_curves(record: dict) -> pd.DataFrame:
     """One row an epoch of a trial of a classifier."""
-    rows = [
-        [*key, *row]
-        for key, record in findings.records.items()
-        for row in record["curves"]["rows"]
-    ]
-    some = next(iter(findings.records.values()))
-    return pd.DataFrame(rows, columns=[*KEYS, *some["curves"]["columns"]])
+    curves = record["curves"]
+    return pd.DataFrame(curves["rows"], columns=curves["columns"])
 
 
-# Name of the CSV in plots/ -> what fills it.
+# Folder in plots/ -> what fills the CSV of each classifier.
+CLASSIFIER_TABLES: dict[str, Callable[[dict], pd.DataFrame]] = {
+    "confusion": table_confusion,
+    "curves": table_curves,
+}
+# Name of the CSV in plots/tables -> what fills it.
 TABLES: dict[str, Callable[[Findings], pd.DataFrame]] = {
     "scores": table_scores,
     "recall_by_class": table_recall,
-    "confusion": table_confusion,
-    "curves": table_curves,
 }

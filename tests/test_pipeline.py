@@ -1,0 +1,148 @@
+"""The whole graph on a tiny study: every stage's `main`, and `dvc repro` twice."""
+
+import importlib
+import itertools
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from tiny_study import ROOT, run, write_tiny_study
+
+from cytobalance.cells import read_cells, read_table
+from cytobalance.config import read_study
+
+GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def run_main(stage, monkeypatch, **item):
+    arguments = [part for key, value in item.items() for part in (f"--{key}", value)]
+    monkeypatch.setattr(sys, "argv", [stage, *arguments])
+    monkeypatch.syspath_prepend(str(ROOT / "src"))
+    importlib.import_module(stage).main()
+
+
+@pytest.fixture(scope="module")
+def study_folder(tmp_path_factory):
+    """The tiny study, run to the end by every stage's `main` in this process."""
+    folder = tmp_path_factory.mktemp("study")
+    write_tiny_study(folder)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        study = read_study()
+        for stage, about in GRAPH.items():  # dvc.yaml lists them in order of running
+            keys = list(about.get("matrix", {}))
+            for values in itertools.product(*(getattr(study, f"{k}s") for k in keys)):
+                item = dict(zip(keys, values, strict=True))
+                run_main(stage, monkeypatch, **item)
+        yield folder
+
+
+def test_every_output_of_the_graph_is_there(study_folder):
+    outs = [out for stage in GRAPH.values() for out in stage["outs"]]
+    names = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
+    for name in names:
+        known = name.replace("${item.protocol}", "heldout")
+        known = known.replace("${item.balancer}", "c_wgan_gp")
+        known = known.replace("${item.gan}", "c_wgan_gp")
+        known = known.replace("${item.oversampler}", "adasyn")
+        known = known.replace("${item.classifier}", "sequential_cnn")
+        assert (study_folder / known).exists(), known
+
+
+def test_every_file_is_kept_or_rejected_with_a_reason(study_folder):
+    cells = read_table(study_folder / "data/cells/cells.csv")
+    rejected = read_table(study_folder / "data/cells/rejected.csv")
+    assert (rejected["reason"].str.len() > 0).all()
+    counts = json.loads((study_folder / "metrics/dataset.json").read_text())
+    text = json.dumps(counts)
+    assert str(len(cells)) in text
+    files = pd.concat([cells[["source", "file"]], rejected[["source", "file"]]])
+    assert not files.duplicated().any()
+
+
+def test_no_heldout_cell_reaches_training(study_folder):
+    hold_out = read_table(study_folder / "data/hold_out.csv")
+    held = set(hold_out.loc[hold_out["part"].isin(["test", "validation"]), "cell_id"])
+    assert held
+    study = read_study(study_folder / "params.yaml")
+    for balancer in study.balancers:
+        split = read_table(study_folder / f"data/splits/heldout/{balancer}.csv")
+        training = split[split["part"] == "train"]
+        assert not held & set(training["cell_id"])
+        tested = split[split["part"].isin(["test", "validation"])]
+        assert set(tested["origin"]) == {"real"}
+        made = read_cells(study_folder / f"data/synthetic/heldout/{balancer}")
+        assert not held & set(made.table["parent"])
+
+
+def test_paper_protocol_leaks_as_published(study_folder):
+    split = read_table(study_folder / "data/splits/paper/c_wgan_gp.csv")
+    tested = split[split["part"] == "test"]
+    assert set(tested["origin"]) == {"real", "synthetic"}
+    counts = split["label"].value_counts()
+    assert counts.nunique() == 1
+
+
+def test_groups_stay_on_one_side(study_folder):
+    hold_out = read_table(study_folder / "data/hold_out.csv")
+    sides = hold_out[hold_out["part"] != "thinned"].groupby("group")["part"].nunique()
+    assert (sides == 1).all()
+    assert hold_out["group"].nunique() < len(hold_out)
+
+
+def test_one_image_can_be_followed_from_archive_to_prediction(study_folder):
+    cells = read_cells(study_folder / "data/cells")
+    hold_out = read_table(study_folder / "data/hold_out.csv")
+    cell = hold_out[hold_out["part"] == "test"].iloc[0]["cell_id"]
+    row = int(np.flatnonzero(cells.table["cell_id"] == cell)[0])
+    about = cells.table.iloc[row]
+    ingested = read_cells(study_folder / "data/ingested" / about["source"])
+    there = int(np.flatnonzero(ingested.table["file"] == about["file"])[0])
+    np.testing.assert_array_equal(cells.images[row], ingested.images[there])
+    key = "heldout-plain-sequential_cnn"
+    predictions = read_table(study_folder / f"data/predictions/{key}.csv")
+    own = predictions[predictions["cell_id"] == cell]
+    assert len(own) == 2  # one a trial
+    assert set(own["label"]) == {about["label"]}
+
+
+def test_the_expert_moves_one_neutrophil_to_promyelocyte(study_folder):
+    table = read_table(study_folder / "data/relabelled.csv")
+    moved = table[
+        table["published_type"].str.startswith("neutrophil")
+        & table["type"].str.startswith("promyelocyte")
+    ]
+    assert len(moved) >= 1
+
+
+def repro(folder):
+    """A fresh project with half the tiny study, run by DVC."""
+    folder.mkdir()
+    write_tiny_study(
+        folder,
+        protocols=["heldout"],
+        oversamplers=["plain"],
+        balancers=["plain", "c_wgan_gp"],
+    )
+    run("git", "init", "--quiet", folder=folder)
+    run("dvc", "init", "--quiet", folder=folder)
+    run("dvc", "repro", folder=folder)
+    return folder
+
+
+def test_two_runs_from_scratch_agree_and_a_clone_is_up_to_date(tmp_path):
+    one, two = repro(tmp_path / "one"), repro(tmp_path / "two")
+    assert (one / "dvc.lock").read_text() == (two / "dvc.lock").read_text()
+    for metrics in ("metrics/summary.json", "metrics/dataset.json"):
+        assert (one / metrics).read_text() == (two / metrics).read_text()
+    assert "up to date" in run("dvc", "repro", folder=one)
+    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    run("git", "add", "--all", folder=one)
+    run("git", *author, "commit", "--quiet", "-m", "study", folder=one)
+    run("git", "clone", "--quiet", str(one), str(tmp_path / "clone"), folder=tmp_path)
+    said = run("dvc", "repro", "--dry", "--allow-missing", folder=tmp_path / "clone")
+    assert "Running stage" not in said
+    assert "balanced_accuracy" in run("dvc", "metrics", "show", folder=one)
