@@ -10,8 +10,8 @@ from cytobalance.draw.style import (
     balancer_colours,
     new_figure,
 )
-from cytobalance.draw.wording import points
-from cytobalance.score.findings import BASELINE, Findings, verdict
+from cytobalance.draw.wording import points, word_of
+from cytobalance.score.findings import BASELINE, Findings
 from cytobalance.taxonomy import title as readable
 
 # Points of a hundred: gains are read in them, not in parts of one.
@@ -26,9 +26,9 @@ def draw_gains(findings: Findings, classifier: str) -> Figure:
     """
     gains = findings.gains[classifier]
     colours = balancer_colours(findings.study.balancers)
-    rows = [(f"{n} over plain", n, g) for n, g in gains[BASELINE].items()]
+    rows = [(n, BASELINE, g) for n, g in gains[BASELINE].items()]
     for gan in findings.study.gans:
-        rows += [(f"{gan} over {c}", gan, gains[c][gan]) for c in findings.cheap]
+        rows += [(gan, c, gains[c][gan]) for c in findings.cheap]
     figure = new_figure(10, 1.5 + 0.36 * len(rows), findings.study.simulated)
     panels = figure.subplots(1, 2, sharey=True)
     keys = {
@@ -38,7 +38,7 @@ def draw_gains(findings: Findings, classifier: str) -> Figure:
     own = len(gains[BASELINE])
     for panel, (key, name) in zip(panels, keys.items(), strict=True):
         panel.axvline(0, color=INK, linewidth=1)
-        for y, (_, balancer, gain) in enumerate(rows):
+        for y, (balancer, _, gain) in enumerate(rows):
             value, low, high = (POINTS * gain[key][k] for k in ("value", "low", "high"))
             panel.plot(
                 [low, high],
@@ -63,14 +63,13 @@ def draw_gains(findings: Findings, classifier: str) -> Figure:
         panel.tick_params(axis="y", length=0)
         reach = 1.1 * max(abs(v) for v in panel.get_xlim())
         panel.set_xlim(-reach, reach)
-    panels[0].set_yticks(range(len(rows)), [row[0] for row in rows])
+    panels[0].set_yticks(range(len(rows)), [f"{a} over {b}" for a, b, _ in rows])
     panels[0].set_ylim(len(rows) - 0.4, -0.7)
-    words = [verdict(gain) for *_, gain in rows]
-    for y, word in enumerate(words):
+    for y, (_, reference, gain) in enumerate(rows):
         panels[1].text(
             1.02,
             y,
-            word,
+            word_of(gain, reference),
             transform=panels[1].get_yaxis_transform(),
             va="center",
             fontsize=8.5,
@@ -134,10 +133,11 @@ def draw_optimism(findings: Findings, classifier: str) -> Figure:
     names = [name for name in paper if name in heldout]
     figure = new_figure(8, 2 + 0.46 * len(names), findings.study.simulated)
     panel = figure.subplots()
+    kind = "simulated" if findings.study.simulated else "real"
     marks = {
-        "heldout: real cells, never seen": (heldout, "all", "o", "#0072b2"),
+        f"heldout: {kind} cells, never seen": (heldout, "all", "o", "#0072b2"),
         "paper: its own number": (paper, "all", "D", "#d55e00"),
-        "paper: its real test cells": (paper, "real", "<", "#e69f00"),
+        f"paper: its {kind} test cells": (paper, "real", "<", "#e69f00"),
         "paper: its synthetic test cells": (paper, "synthetic", ">", "#cc79a7"),
     }
     for i, (text, (records, scope, marker, colour)) in enumerate(marks.items()):

@@ -24,7 +24,7 @@ def draw_confusion(record: dict[str, Any], simulated: bool) -> Figure:
     support = counts.sum(1)
     share = PERCENT * counts / np.maximum(support, 1)[:, None]
     classes = record["classes"]
-    side = 1.7 + 0.29 * len(classes)
+    side = max(3.4, 1.7 + 0.29 * len(classes))
     figure = new_figure(side + 0.9, side + 0.2, simulated)
     panel = figure.subplots()
     panel.imshow(share, cmap="Blues", vmin=0, vmax=PERCENT)
@@ -50,8 +50,8 @@ def draw_confusion(record: dict[str, Any], simulated: bool) -> Figure:
         ticks,
         [f"{readable(c)} ({n:.0f})" for c, n in zip(classes, support, strict=True)],
     )
-    panel.set_xlabel("predicted class (rows: true class, test cells)")
-    panel.set_title(f"{record['balancer']}, {record['protocol']}: % of the true class")
+    panel.set_xlabel("predicted (rows: true class, test cells)")
+    panel.set_title(f"{record['balancer']}, {record['protocol']}: % of true class")
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
     return figure

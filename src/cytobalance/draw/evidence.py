@@ -69,7 +69,7 @@ def show_gans(material: Material) -> list[str]:
             parts.append(
                 page.picture(
                     material.sheets[key],
-                    f"Real cells beside synthetic ones, {key}",
+                    f"Training cells beside synthetic ones, {key}",
                     "Training cells left, synthetic ones right.",
                 )
             )
@@ -80,7 +80,7 @@ def show_gans(material: Material) -> list[str]:
 
 
 def _gan_table(metrics: dict[str, Any]) -> str:
-    """Whatever numbers `overall` holds; `floor` is the same of held-out real cells."""
+    """Whatever numbers `overall` holds; `floor` is the same of held-out cells."""
     overall = dict(metrics["overall"])
     floor = overall.pop("floor", None) or {}
     rows = [
@@ -92,7 +92,7 @@ def _gan_table(metrics: dict[str, Any]) -> str:
         for name, value in overall.items()
         if not isinstance(value, dict | list)
     ]
-    return page.table(["measure", "synthetic cells", "held-out real cells"], rows)
+    return page.table(["measure", "synthetic cells", "held-out cells"], rows)
 
 
 def _number(value: Any) -> str:
@@ -144,7 +144,7 @@ def show_data(
     parts = [
         page.table(header, rows),
         page.paragraph(
-            f"Training cells of each class, real + synthetic, protocol {protocol}; "
+            f"Training cells of each class + synthetic ones, protocol {protocol}; "
             "then the validation and test cells that all balancers share.",
             "quiet",
         ),

@@ -40,7 +40,9 @@ GLOSSARY = {
         "the interval holds 0 and larger gains too: this test set is too small to "
         "tell. It does not say that there is no difference."
     ),
-    "rare classes": "the third of the classes with the fewest real training cells.",
+    "rare classes": (
+        "the third of the classes with the fewest training cells before balancing."
+    ),
     "optimism": "score under protocol “paper” minus score under “heldout”.",
     "calibration error (ECE)": (
         "the mean gap between confidence and the share that is right; 0 is perfect."

@@ -62,8 +62,9 @@ td small { color: var(--quiet); font-size: .82em; }
 .bar .wrong { background: #d55e00; } .bar .true { background: #009e73; }
 .chip { border-radius: 9px; padding: .05rem .55rem; font-size: .84rem; color: #fff;
   background: #6b7785; white-space: nowrap; }
-.chip.helped { background: #00734f; } .chip.hurt { background: #b03a00; }
-.chip.did-not-help { background: #3f4a57; }
+.chip.helped, .chip.better { background: #00734f; }
+.chip.hurt, .chip.worse { background: #b03a00; }
+.chip.did-not-help, .chip.no-better { background: #3f4a57; }
 dt { font-weight: 600; } dd { margin: 0 0 .5rem; }
 nav a { margin-right: .9rem; white-space: nowrap; } a { color: #005a8d; }
 @media print { body { max-width: none; font-size: 11px; } .banner { position: static; }

@@ -10,6 +10,7 @@ from cytobalance.draw.wording import (
     point_span,
     points,
     span,
+    word_of,
 )
 from cytobalance.score.findings import BASELINE, Findings, rare_recall, verdict
 from cytobalance.taxonomy import title as readable
@@ -65,7 +66,8 @@ def show_gains(findings: Findings, classifier: str, material: Material) -> list[
         return []
     rows = [
         [
-            f"{escape(name)} over {escape(reference)}<br>{page.chip(verdict(gain))}",
+            f"{escape(name)} over {escape(reference)}<br>"
+            f"{page.chip(word_of(gain, reference))}",
             *(
                 f"{points(gain[key]['value'])}<br><small>{point_span(gain[key])}</small>"
                 for key in ("balanced_accuracy", "rare_recall", "macro_f1", "accuracy")
@@ -105,7 +107,8 @@ def show_classes(
             material.charts["recall_by_class"],
             "Recall of every class, each balancer beside plain",
             "Hollow: plain. Filled: the balancer, with its interval. Classes by number "
-            "of real training cells, the rarest on top; test cells in brackets.",
+            "of training cells before balancing, the rarest on top; test cells in "
+            "brackets.",
         )
     ]
     keys = ("recall", "specificity", "precision", "f1", "accuracy")

@@ -63,6 +63,12 @@ def describe_balancer(name: str, findings: Findings) -> str:
     return BALANCERS.get(name, "")
 
 
+def word_of(gain: dict[str, Any], reference: str) -> str:
+    """The verdict, worded for the reference: `plain`, or another way of balancing."""
+    word = verdict(gain)
+    return word if reference == BASELINE else AGAINST[word]
+
+
 def lead(findings: Findings, classifier: str) -> str:
     """The answer in one or two sentences."""
     over_plain = findings.gains[classifier].get(BASELINE, {})
@@ -121,7 +127,7 @@ def describe_gan(findings: Findings, classifier: str) -> list[str]:
         parts = [
             f"{points(gains[c][gan]['balanced_accuracy']['value'])} points over {c} "
             f"{point_span(gains[c][gan]['balanced_accuracy'])}, "
-            f"{AGAINST[verdict(gains[c][gan])]}"
+            f"{word_of(gains[c][gan], c)}"
             for c in findings.cheap
         ]
         if parts:
