@@ -1,0 +1,173 @@
+"""Duplicates: the search is exact, copies are found, other cells are left alone."""
+
+import io
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from ingested_study import degrade, paint
+from PIL import Image
+
+from cytobalance.config import read_study
+from cytobalance.curation.alignment import compare_pairs
+from cytobalance.curation.decode import preview
+from cytobalance.curation.duplicates import find_pairs, name_clusters
+from cytobalance.curation.hashes import find_centres, hash_previews
+from cytobalance.curation.neighbours import find_close_pairs
+
+
+def pairs_of(frames: list[np.ndarray], ids: list[str] | None = None) -> dict:
+    """(a, b) -> kind, under the shipped settings."""
+    ids = ids or [f"{k:016x}" for k in range(len(frames))]
+    cells = pd.DataFrame({"source": "lab", "file": ids, "cell_id": ids})
+    previews = np.stack([preview(frame) for frame in frames])
+    pairs = find_pairs(cells, previews, read_study().dedup)
+    return {(a, b): kind for a, b, kind in pairs[["a", "b", "kind"]].to_numpy()}
+
+
+@pytest.mark.parametrize("distance", [0, 1, 2, 5, 8, 10])
+def test_close_pairs_are_those_of_comparing_all(distance):
+    rng = np.random.default_rng(distance)
+    # Few random bits in the low band, so that buckets are crowded as in real sets.
+    hashes = rng.integers(0, 2**64, 600, dtype=np.uint64) & np.uint64(2**64 - 2**14)
+    for turn in range(distance):
+        half = slice(0, 300)
+        flip = np.uint64(1) << rng.integers(0, 64, 300, dtype=np.uint64)
+        hashes[half] = (hashes[300:] if turn == 0 else hashes[half]) ^ flip
+    hashes[550:] = hashes[500:550]
+    apart = np.bitwise_count(hashes[:, None] ^ hashes[None])
+    expected = np.nonzero(np.triu(apart <= distance, 1))
+    first, second, found = find_close_pairs(hashes, distance)
+    assert len(first) >= 50
+    np.testing.assert_array_equal(first, expected[0])
+    np.testing.assert_array_equal(second, expected[1])
+    np.testing.assert_array_equal(found, apart[expected])
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_nothing_to_compare_gives_no_pairs(count):
+    first, second, apart = find_close_pairs(np.zeros(count, np.uint64), 10)
+    assert len(first) == len(second) == len(apart) == 0
+
+
+def test_a_shifted_copy_has_a_shifted_centre_and_nearly_the_same_hash():
+    frames = [paint(k, shift) for k in range(20) for shift in ((0, 0), (0.03, -0.02))]
+    previews = np.stack([preview(frame) for frame in frames])
+    moved = np.diff(find_centres(previews).reshape(-1, 2, 2), axis=1)[:, 0]
+    np.testing.assert_allclose(moved.mean(0), [0.03 * 64, -0.02 * 64], atol=0.4)
+    hashes = hash_previews(previews)
+    copies = np.bitwise_count(hashes[::2] ^ hashes[1::2])
+    others = np.bitwise_count(hashes[:-2:2] ^ hashes[2::2])
+    assert copies.max() <= 10 < others.min()
+
+
+def test_hashes_do_not_see_brightness():
+    grey = preview(paint(3))
+    dim = np.round(grey * 0.8).astype(np.uint8)
+    a, b = hash_previews(np.stack([grey, dim]))
+    assert np.bitwise_count(a ^ b) <= 2
+
+
+def test_alignment_measures_the_shift():
+    frames = [paint(5), paint(5, (0.05, -0.025))]
+    previews = np.stack([preview(frame) for frame in frames])
+    found = compare_pairs(previews, np.array([0]), np.array([1]), 0.1)
+    assert found.x[0] == pytest.approx(0.05, abs=0.004)
+    assert found.y[0] == pytest.approx(-0.025, abs=0.004)
+    assert found.correlation[0] > 0.95
+
+
+def test_copies_are_found_and_nothing_else():
+    frames, expected = [], set()
+    rng = np.random.default_rng(0)
+    for seed in range(60):
+        frames.append(paint(seed))
+        if seed % 2:
+            shift = tuple(rng.uniform(-0.04, 0.04, 2))
+            quality, scale = int(rng.integers(60, 96)), rng.uniform(0.8, 1.25)
+            copy = degrade(paint(seed, shift), quality, scale, rng.uniform(0.9, 1.1))
+            expected.add((len(frames) - 1, len(frames)))
+            frames.append(copy)
+    found = pairs_of(frames)
+    assert set(found) == expected
+    assert set(found.values()) == {"near"}
+
+
+def test_mirror_images_and_turned_ones_are_other_pictures():
+    frame = paint(1)
+    assert pairs_of([frame, frame[:, ::-1], np.rot90(frame)]) == {}
+
+
+def test_two_smooth_dark_discs_are_not_copies():
+    y, x = np.mgrid[:160, :160] - 79.5
+    discs = []
+    for radius, edge in ((34, 3), (35, 3), (36, 4)):
+        dark = 1 / (1 + np.exp((np.hypot(x, y) - radius) / edge))
+        noise = np.random.default_rng(radius).normal(0, 3, dark.shape)
+        grey = np.clip(220 - 120 * dark + noise, 0, 255)
+        discs.append(np.repeat(grey[..., None], 3, 2).astype(np.uint8))
+    assert pairs_of(discs) == {}
+
+
+def test_a_field_moved_far_is_a_pair_of_its_own_kind():
+    found = pairs_of([paint(8, (0, 0.06)), paint(8, (0, -0.06))])
+    assert found == {(0, 1): "field"}
+
+
+def test_flat_pictures_are_compared_by_their_pixels_alone():
+    rng = np.random.default_rng(0)
+    flat = [rng.integers(199, 202, (160, 160, 3)).astype(np.uint8) for _ in range(5)]
+    assert pairs_of(flat) == {}
+    assert pairs_of(flat, ["a", "b", "a", "c", "a"]) == {
+        (0, 2): "exact",
+        (0, 4): "exact",
+    }
+
+
+def test_clusters_join_copies_of_copies_but_not_fields():
+    cells = pd.DataFrame({"cell_id": list("fedcba")})
+    pairs = pd.DataFrame(
+        {"kind": ["near", "exact", "field"], "a": [0, 1, 3], "b": [1, 2, 4]}
+    )
+    assert list(name_clusters(cells, pairs)) == ["dd", "dd", "dd", "", "", ""]
+
+
+def read_pbc(archive: zipfile.ZipFile, names: list[str]) -> list[np.ndarray]:
+    images = (Image.open(io.BytesIO(archive.read(name))) for name in names)
+    return [np.asarray(image.convert("RGB")) for image in images]
+
+
+def test_real_cells(real_data):
+    archive = zipfile.ZipFile(real_data / "PBC_dataset_normal_DIB.zip")
+    names = sorted(
+        n for n in archive.namelist() if n.endswith(".jpg") and "/." not in n
+    )
+    known = [
+        next(name for name in names if name.endswith(f"/{stem}.jpg"))
+        for stem in (
+            "EO_225902", "BNE_191112",  # the same bytes in two classes
+            "ERB_287222", "ERB_984537",  # one cell, moved by 4 % of the side
+            "BNE_356501", "SNE_316202",  # two touching cells of one field
+        )
+    ]  # fmt: skip
+    frames = read_pbc(archive, known + names[::90])
+    first = len(known)
+    count = len(frames)
+    rng = np.random.default_rng(1)
+    for k in range(first, count):
+        dx, dy = rng.integers(-14, 15, 2)  # up to 4 % of the side
+        moved = np.roll(frames[k], (dy, dx), (0, 1))
+        quality, scale = int(rng.integers(60, 96)), rng.uniform(0.8, 1.25)
+        frames.append(degrade(moved, quality, scale, rng.uniform(0.9, 1.1)))
+    ids = [f"{k:016x}" for k in range(len(frames))]
+    ids[1] = ids[0]
+    found = pairs_of(frames, ids)
+    planted = {(k, k + count - first) for k in range(first, count)}
+    same = {pair for pair, kind in found.items() if kind != "field"}
+    true = planted | {(0, 1), (2, 3)}
+    assert len(same & planted) > 0.99 * len(planted)
+    assert len(same & true) > 0.99 * len(same)
+    assert found[0, 1] == "exact" and found[2, 3] == "near"
+    # A cell's own field may be missed, since the hash follows the darkest mass.
+    assert found.get((4, 5), "field") == "field"

@@ -1,0 +1,141 @@
+"""Relabel maps: votes, rules, stale rows, and LMU's own re-annotations."""
+
+import pandas as pd
+import pytest
+
+from cytobalance.curation.relabel import (
+    MAP_COLUMNS,
+    lmu_reannotations,
+    read_maps,
+    relabel_cells,
+    settle,
+)
+from cytobalance.errors import StudyError
+
+FILES = {"a": "monocyte", "b": "monocyte", "c": "myeloblast", "d": "basophil"}
+
+
+def ingested() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "cell_id": [name * 16 for name in FILES],
+            "source": "lab",
+            "file": list(FILES),
+            "subject": "",
+            "raw_label": "X",
+            "type": list(FILES.values()),
+            "width": 10,
+            "height": 10,
+        }
+    )
+
+
+def votes(*rows: str) -> pd.DataFrame:
+    """Rows "file to annotator", `from` as published."""
+    table = pd.DataFrame([row.split() for row in rows], columns=["file", "to", "who"])
+    return pd.DataFrame(
+        {
+            "source": "lab",
+            "file": table["file"],
+            "from": table["file"].map(FILES).fillna("monocyte"),
+            "to": table["to"],
+            "annotator": table["who"],
+            "reason": "",
+            "date": "",
+            "where": [f"map.csv line {2 + i}" for i in range(len(table))],
+        }
+    )
+
+
+def types_under(maps: pd.DataFrame, rule: str) -> dict[str, str]:
+    table = relabel_cells(ingested(), maps, rule)
+    return dict(zip(table["file"], table["type"] + table["dropped"], strict=True))
+
+
+def test_majority_wins_and_a_tie_keeps_the_published_type():
+    maps = votes(
+        "a myeloblast x", "a myeloblast y", "a monocyte z", "b myeloblast x",
+        "b monoblast y", "c monocyte x",
+    )  # fmt: skip
+    assert types_under(maps, "majority") == {
+        "a": "myeloblast",
+        "b": "monocyte",
+        "c": "monocyte",
+        "d": "basophil",
+    }
+
+
+def test_unanimous_needs_every_annotator_and_original_changes_nothing():
+    maps = votes("a myeloblast x", "a monocyte y", "c monocyte x", "c monocyte y")
+    assert types_under(maps, "unanimous") == FILES | {"c": "monocyte"}
+    assert types_under(maps, "original") == FILES
+
+
+def test_a_cell_nobody_can_tell_is_dropped_with_a_reason_and_keeps_its_type():
+    table = relabel_cells(ingested(), votes("d UNC x"), "majority").set_index("file")
+    assert table.loc["d", "type"] == "basophil"
+    assert "cannot be told" in table.loc["d", "dropped"]
+    assert (table["dropped"] != "").sum() == 1
+
+
+def test_every_row_that_does_not_fit_is_named_in_one_line():
+    maps = votes("a myeloblast x", "a UNC x", "b blast x", "e monocyte x", "d UNC x")
+    maps.loc[4, "source"] = "other"
+    maps.loc[5] = pd.Series(dict(maps.loc[0]) | {"file": "c", "from": "basophil"})
+    maps.loc[5, "where"] = "map.csv line 7"
+    with pytest.raises(StudyError) as error:
+        relabel_cells(ingested(), maps, "original")
+    text = str(error.value)
+    assert text.startswith("5 rows") and "\n" not in text
+    for line, problem in (
+        (3, "named this file before"),
+        (4, "`to` is no type: blast"),
+        (5, "no such ingested file"),
+        (6, "no such source"),
+        (7, "`from` is basophil, published is myeloblast"),
+    ):
+        assert f"map.csv line {line} " in text and problem in text
+    assert "line 2 " not in text and "make expert" in text
+
+
+def test_maps_are_read_as_spreadsheets_save_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/expert").mkdir(parents=True)
+    text = "\ufeff" + ",".join((*MAP_COLUMNS, "note")) + "\r\n"
+    text += "lab, a ,monocyte,myeloblast,x,,2024,seen twice\r\n"
+    (tmp_path / "data/expert/map.csv").write_text(text, encoding="utf-8", newline="")
+    maps = read_maps(("map.csv",))
+    assert types_under(maps, "majority")["a"] == "myeloblast"
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [(None, "missing"), (b"source,file\nlab,a\n", "from"), (b"\xff\xfe\x00", "CSV")],
+)
+def test_a_file_that_is_no_map_says_so(tmp_path, monkeypatch, content, word):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/expert").mkdir(parents=True)
+    if content is not None:
+        (tmp_path / "data/expert/map.csv").write_bytes(content)
+    with pytest.raises(StudyError, match=word):
+        read_maps(("map.csv",))
+
+
+def kappa(a: pd.Series, b: pd.Series) -> float:
+    agree = (a == b).mean()
+    chance = (a.value_counts(True) * b.value_counts(True)).sum()
+    return (agree - chance) / (1 - chance)
+
+
+def test_lmu_reannotations_agree_as_published(real_data):
+    path = real_data / "aml_lmu/annotations.dat"
+    maps = lmu_reannotations(path)
+    assert len(path.read_text().splitlines()) == 18_365
+    assert maps["file"].nunique() == 1_905
+    for who, agreement, expected in (("first", 0.849, 0.80), ("second", 0.803, 0.75)):
+        one = maps[maps["annotator"] == who]
+        assert len(one) == 1_905
+        assert (one["from"] == one["to"]).mean() == pytest.approx(agreement, abs=5e-4)
+        assert kappa(one["from"], one["to"]) == pytest.approx(expected, abs=5e-3)
+    assert not (maps["to"] == maps["from"])[maps["from"] == "monoblast"].any()
+    assert (settle(maps, "majority") == "UNC").sum() == 44
