@@ -165,10 +165,10 @@ def test_page_says_simulated_and_a_real_study_does_not(study, tmp_path):
     params["sources"] = {"pbc": source}
     params["study"]["title"] = "Real smears"
     (copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    before = (copy / "plots/gains.png").read_bytes()
+    before = (copy / "plots/figures/gains.png").read_bytes()
     run_in(copy, report.main)
     assert 'class="banner"' not in page_of(copy)
-    assert (copy / "plots/gains.png").read_bytes() != before
+    assert (copy / "plots/figures/gains.png").read_bytes() != before
 
 
 def test_page_shows_gan_measures_notes_and_dataset_counts(study):
