@@ -154,6 +154,7 @@ def predict_logits(network: nn.Module, images: Tensor, precision: str) -> Tensor
 
 def balanced_accuracy(right: Tensor, labels: Tensor) -> float:
     """Mean over the classes present of the share found. right: float [N] of 0, 1."""
+    right, labels = right.cpu(), labels.cpu()  # bincount adds in any order on a GPU
     counts = torch.bincount(labels)
     found = torch.bincount(labels, weights=right)
     return (found[counts > 0] / counts[counts > 0]).mean().item()
