@@ -18,6 +18,9 @@ PREVIEW_SIDE = 64
 PLAIN_SEGMENTS = (0xE0, 0xDB, 0xC4, 0xDD, 0xFE)
 PICTURE_SEGMENTS = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 
+# Processes share the work out; and OpenCV's threads would not outlive a fork, so that
+# a child process of one that had used them waited for ever.
+cv2.setNumThreads(1)
 # Our own, lower limit is checked before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 

@@ -131,10 +131,9 @@ _worker: tuple[Archive, float | int, int, Path]
 
 
 def _start_worker(archive: Archive, crop: float | int, size: int, folder: Path) -> None:
-    """Set up a worker process: one thread of its own, no decoder's chatter."""
+    """Set up a worker process: where to read and write, no decoder's chatter."""
     global _worker
     _worker = (archive, crop, size, folder)
-    cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     warnings.simplefilter("ignore")
 

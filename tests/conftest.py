@@ -1,0 +1,18 @@
+"""Fixtures that several test modules share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real, public archives; the test is skipped where it is absent."""
+    default = ROOT.parent / "shared" / "data"
+    folder = Path(os.environ.get("CYTOBALANCE_REAL_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no real images: set CYTOBALANCE_REAL_DATA, {folder} is absent")
+    return folder

@@ -1,0 +1,327 @@
+"""The stages download and ingest, run as a user runs them, in a folder of their own."""
+
+import hashlib
+import io
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+import download
+import ingest
+from cytobalance.cells import REJECTED_COLUMNS, pixel_id, read_cells, read_table
+from cytobalance.curation import intake
+from cytobalance.curation.decode import crop_centre, preview, shrink
+from cytobalance.errors import StudyError
+
+PARAMS = Path(__file__).parent.parent / "params.yaml"
+COLUMNS = ["cell_id", "source", "file", "subject", "raw_label", "type"]
+COLUMNS += ["width", "height"]
+
+
+def smear(seed: int, height: int = 96, width: int = 90) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(30, 230, (9, 9, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Write params.yaml for the sources given and go to its folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["download.py"])
+
+    def write(sources: dict, **groups) -> Path:
+        values = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+        for source in sources.values():
+            source.setdefault("origin", "published")
+            if source["origin"] == "published":
+                source.setdefault("archive", "set.zip")
+        values |= {"sources": sources, **groups}
+        Path("params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+        return tmp_path
+
+    return write
+
+
+def write_zip(path: Path, files: dict[str, bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+CODES = ("BA", "EO", "SNE")
+FILES = {f"set/c/{CODES[n % 3]}_{n:03d}.png": png(smear(n)) for n in range(200)}
+BAD = {
+    "set/c/BA_000b.png": b"",
+    "set/c/EO_050b.jpg": b"not an image at all",
+    "set/c/SNE_150b.png": png(smear(1))[:900],
+    "set/.DS_Store": b"x",
+}
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_outputs_are_as_agreed_and_every_file_is_accounted_for(study, capsys):
+    study({"mine": {"layout": "pbc", "crop": 0.6}})
+    write_zip(Path("data/raw/mine/set.zip"), {**FILES, **BAD})
+    ingest.main()
+    folder = Path("data/ingested/mine")
+    cells, previews = read_cells(folder), np.load(folder / "previews.npy")
+    table = cells.table
+    rejected = read_table(folder / "rejected.csv")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "cells.csv",
+        "images.npy",
+        "previews.npy",
+        "rejected.csv",
+    ]
+    assert list(table.columns) == COLUMNS
+    assert list(rejected.columns) == list(REJECTED_COLUMNS)
+    assert sorted([*table["file"], *rejected["file"]]) == sorted({**FILES, **BAD})
+    assert list(table["file"]) == sorted(FILES)
+    assert set(rejected["stage"]) == {"ingest"}
+    assert rejected.set_index("file").loc["set/c/BA_000b.png", "reason"] == "empty file"
+    assert set(table["source"]) == {"mine"}
+    assert cells.images.shape == (200, 32, 32, 3)
+    assert previews.shape == (200, 64, 64)
+    # Rows and arrays still belong together where rejected files left holes.
+    for row in (0, 77, 199):
+        number = int(table["file"][row][-7:-4])
+        pixels = smear(number)
+        assert table["cell_id"][row] == pixel_id(pixels)
+        assert (
+            table["type"][row]
+            == ("basophil", "eosinophil", "neutrophil_segmented")[number % 3]
+        )
+        assert (table["height"][row], table["width"][row]) == (96, 90)
+        assert np.array_equal(cells.images[row], shrink(crop_centre(pixels, 0.6), 32))
+        assert np.array_equal(previews[row], preview(pixels))
+    said = capsys.readouterr().out
+    assert "200 cells of 3 types" in said
+    assert "left out 1: empty file" in said
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar.gz"])
+def test_same_bytes_whatever_the_archive_and_the_number_of_processes(kind, study):
+    study({"mine": {"layout": "pbc", "crop": 0.6}})
+    path = write_zip(Path("one.zip"), {**FILES, **BAD})
+    other = Path("unpacked")
+    zipfile.ZipFile(path).extractall(other)
+    if kind == "tar.gz":
+        with tarfile.open("set.tar.gz", "w:gz") as archive:
+            for file in sorted(other.rglob("*"), reverse=True):
+                if file.is_file():
+                    archive.add(file, file.relative_to(other))
+        other = Path("set.tar.gz")
+    source = ingest.read_study().sources["mine"]
+    results = []
+    for archive, processes in ((path, 1), (path, 3), (other, 2)):
+        folder = Path(f"out{len(results)}")
+        folder.mkdir()
+        intake.take_in("mine", source, archive, 32, folder, processes)
+        results.append(fingerprint(folder))
+    assert results[0] == results[1] == results[2]
+
+
+def test_gaps_are_closed_block_by_block(study, monkeypatch):
+    study({"mine": {"layout": "pbc"}})
+    source = ingest.read_study().sources["mine"]
+    path = write_zip(Path("set.zip"), {**FILES, **BAD})
+    results = []
+    for block in (4096, 7):
+        monkeypatch.setattr(intake, "BLOCK", block)
+        folder = Path(f"out{block}")
+        folder.mkdir()
+        intake.take_in("mine", source, path, 32, folder, 2)
+        results.append(fingerprint(folder))
+    assert results[0] == results[1]
+
+
+def test_published_part_is_a_column_only_where_there_is_one(study):
+    codes = {"all": "all", "hem": "hem"}
+    classes = {"all": ["all"], "hem": ["hem"]}
+    study(
+        {"cnmc": {"layout": "cnmc", "crop": 50, "codes": codes}},
+        merge={"classes": classes},
+    )
+    names = ("UID_1_1_1_all.bmp", "UID_H1_1_1_hem.bmp")
+    files = {f"fold_0/{name}": png(smear(n)) for n, name in enumerate(names)}
+    write_zip(Path("data/raw/cnmc/set.zip"), files)
+    ingest.main()
+    cells = read_cells(Path("data/ingested/cnmc"))
+    assert list(cells.table.columns) == [*COLUMNS, "published_part"]
+    assert list(cells.table["published_part"]) == ["train", "train"]
+    assert list(cells.table["subject"]) == ["1", "H1"]
+    assert np.array_equal(cells.images[0], shrink(crop_centre(smear(0), 50), 32))
+
+
+def test_a_type_that_is_lost_entirely_is_an_error(study):
+    study({"mine": {"layout": "pbc"}})
+    files = {"a/BA_1.png": png(smear(1)), "a/EO_1.png": b"", "a/EO_2.png": b"x"}
+    write_zip(Path("data/raw/mine/set.zip"), files)
+    with pytest.raises(StudyError, match="source mine: no image of type eosinophil"):
+        ingest.main()
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_strict_makes_an_unreadable_file_an_error(study, strict):
+    study({"mine": {"layout": "pbc"}}, ingest={"strict": strict})
+    write_zip(Path("data/raw/mine/set.zip"), {**FILES, **BAD})
+    if strict:
+        with pytest.raises(StudyError, match=r"source mine: 3 files.*BA_000b\.png"):
+            ingest.main()
+        assert not Path("data/ingested").exists()
+    else:
+        ingest.main()
+
+
+def test_strict_forgives_what_is_left_out_by_rule(study):
+    study({"mine": {"layout": "mll"}}, ingest={"strict": True})
+    files = {"BM/BLA/1.png": png(smear(1)), "BM/NIF/2.png": png(smear(2))}
+    write_zip(Path("data/raw/mine/set.zip"), {**files, "BM/.DS_Store": b"x"})
+    ingest.main()
+    assert len(read_table(Path("data/ingested/mine/rejected.csv"))) == 2
+
+
+def test_a_failing_source_leaves_the_earlier_result_alone(study):
+    study({"mine": {"layout": "pbc"}})
+    write_zip(Path("data/raw/mine/set.zip"), FILES)
+    ingest.main()
+    before = fingerprint(Path("data"))
+    study({"mine": {"layout": "pbc"}, "other": {"layout": "pbc"}})
+    with pytest.raises(StudyError, match="data/raw/other is missing"):
+        ingest.main()
+    assert fingerprint(Path("data")) == before
+
+
+def die(chunk):
+    os._exit(1)
+
+
+def test_a_killed_worker_is_one_line(study, monkeypatch):
+    study({"mine": {"layout": "pbc"}})
+    write_zip(Path("data/raw/mine/set.zip"), FILES)
+    monkeypatch.setattr(intake, "_decode_chunk", die)
+    with pytest.raises(StudyError, match="killed"):
+        ingest.main()
+
+
+def test_download_places_what_lies_in_incoming(study):
+    study({"mine": {"layout": "pbc"}, "tree": {"layout": "pbc", "archive": "tree"}})
+    path = write_zip(Path("data/incoming/set.zip"), FILES)
+    write_zip(Path("data/incoming/tree/deep/x.zip"), FILES)
+    download.main()
+    assert Path("data/raw/mine/set.zip").read_bytes() == path.read_bytes()
+    assert Path("data/raw/tree/deep/x.zip").exists()
+    # What DVC will track shares no bytes on disk with what a user may overwrite.
+    assert not Path("data/raw/mine/set.zip").samefile(path)
+
+
+def test_download_checks_the_checksum_of_a_placed_archive(study):
+    study({"mine": {"layout": "pbc", "sha256": "0" * 64}})
+    write_zip(Path("data/incoming/set.zip"), FILES)
+    with pytest.raises(StudyError, match="sha256"):
+        download.main()
+    assert not Path("data/raw").exists()
+
+
+def test_download_fetches_from_a_local_path(study, tmp_path):
+    path = write_zip(tmp_path / "elsewhere" / "x.zip", FILES)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    study({"mine": {"layout": "pbc", "url": str(path), "sha256": digest}})
+    download.main()
+    assert Path("data/raw/mine/set.zip").read_bytes() == path.read_bytes()
+    path.unlink()
+    download.main()  # from data/incoming: nothing is fetched twice
+
+
+@pytest.mark.parametrize(
+    ("layout", "words"),
+    [
+        ("mll", ["(1) open https://doi.org/", "Aspera", "data/incoming", "dvc repro"]),
+        ("cnmc", ["(1) open https://doi.org/", "Aspera", "data/incoming"]),
+        ("eone", ["(1) get the archive", "under the name set.zip", "(3)"]),
+    ],
+)
+def test_what_no_program_can_fetch_is_told_in_numbered_steps(study, layout, words):
+    codes = {"codes": {"all": "monocyte"}} if layout == "cnmc" else {}
+    study({"mine": {"layout": layout, **codes}})
+    with pytest.raises(StudyError) as caught:
+        download.main()
+    assert "\n" not in str(caught.value)
+    for word in ["source mine", *words]:
+        assert word in str(caught.value)
+
+
+def test_take_brings_the_archives_that_the_study_names(study, tmp_path, monkeypatch):
+    study({"mine": {"layout": "pbc"}, "more": {"layout": "pbc", "archive": "b.zip"}})
+    shelf = tmp_path / "usb stick"
+    path = write_zip(shelf / "set.zip", FILES)
+    write_zip(shelf / "other.zip", FILES)
+    monkeypatch.setattr("sys.argv", ["download.py", "--take", str(shelf)])
+    download.main()
+    assert [p.name for p in Path("data/incoming").iterdir()] == ["set.zip"]
+    assert Path("data/incoming/set.zip").read_bytes() == path.read_bytes()
+    assert not Path("data/raw").exists()
+    monkeypatch.setattr("sys.argv", ["download.py", "--take", str(tmp_path / "none")])
+    with pytest.raises(StudyError, match="none of the archives"):
+        download.main()
+
+
+def test_real_bone_marrow_archive(study, real_data):
+    study({"mll": {"layout": "mll", "archive": "BM_cytomorphology_data.zip"}})
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/mll").symlink_to(real_data / "BM_cytomorphology_data.zip")
+    ingest.main()
+    table = read_cells(Path("data/ingested/mll")).table
+    assert table["raw_label"].value_counts().to_dict() == {
+        "BLA": 424,
+        "PMO": 384,
+        "NGS": 125,
+        "MON": 121,
+        "EOS": 120,
+        "LYT": 112,
+    }
+    rejected = read_table(Path("data/ingested/mll/rejected.csv"))
+    assert len(rejected) == 97
+    assert set(rejected["raw_label"]) == {"NIF"}
+    assert set(table["width"]) == {250}
+
+
+def test_real_blood_archive_is_listed_whole(real_data):
+    from cytobalance.config import Source
+    from cytobalance.sources.archive import open_archive
+    from cytobalance.sources.listing import list_source
+
+    source = Source(layout="pbc", origin="published", archive="x")
+    archive = open_archive(real_data / "PBC_dataset_normal_DIB.zip")
+    found = list_source("pbc", source, archive)
+    assert len(found.entries) == 9382
+    assert [item.file for item in found.rejected] == [
+        "PBC_dataset_normal_DIB/neutrophil/.DS_169665.jpg"
+    ]
+    counts = pd.Series([e.raw_label for e in found.entries]).value_counts()
+    assert counts["EO"] == 1706 and counts["NEUTROPHIL"] == 31 and len(counts) == 13
