@@ -102,10 +102,13 @@ def relabel_cells(cells: pd.DataFrame, maps: pd.DataFrame, rule: str) -> pd.Data
     return table[list(RELABELLED_COLUMNS)]
 
 
-def lmu_reannotations(path: Path, source: str = "lmu") -> pd.DataFrame:
+def lmu_reannotations(
+    path: Path, source: str = "lmu", prefix: str = ""
+) -> pd.DataFrame:
     """The relabel map that AML-Cytomorphology_LMU's `annotations.dat` holds.
 
-    path: the set's file of 4 columns (path, label, two re-annotations). Returns
+    path: the set's file of 4 columns (path, label, two re-annotations); prefix: what
+    stands before `BAS/BAS_0001.tiff` in the ingested source's file names. Returns
     MAP_COLUMNS, two rows (annotators `first`, `second`) for each image asked again;
     an answer equal to the label is a vote for it. Source: Matek 2019, TCIA.
     """
@@ -119,5 +122,6 @@ def lmu_reannotations(path: Path, source: str = "lmu") -> pd.DataFrame:
         raise StudyError(f"{path}: unknown codes: {', '.join(unknown)}")
     table["from"] = table["from"].map(types)
     table["to"] = table["to"].map(types)
+    table["file"] = prefix + table["file"]
     table = table.assign(source=source, reason="published re-annotation", date="2019")
     return table[list(MAP_COLUMNS)].reset_index(drop=True)
