@@ -35,7 +35,9 @@ def main() -> None:
     seed = derive_seed(study.study.seed, "train_gan", options.protocol, options.gan)
     share = own_share(study.gan.batch, fabric)
     batches = Batches(images, labels, study.gan, seed, fabric.device, share)
-    training = Training(build_gan(options.gan, study, seed), study.gan, fabric)
+    size, classes = images.shape[1], len(study.classes)
+    model = build_gan(options.gan, size, classes, study.gan, seed)
+    training = Training(model, study.gan, fabric)
     state_file = SCRATCH / f"{fingerprint(study, options.gan, images, labels)}.pt"
     train_gan(training, batches, state_file)
 

@@ -22,8 +22,7 @@ from cytobalance.gan.networks import Critic, Generator, ResidualBlock
 from cytobalance.gan.penalty import gradient_penalty, input_slope
 from cytobalance.gan.processes import start_fabric
 
-STUDY = read_study(Path(__file__).parent.parent / "params.yaml")
-TINY = STUDY.gan.model_copy(
+TINY = read_study(Path(__file__).parent.parent / "params.yaml").gan.model_copy(
     update={
         "width": 4,
         "latent": 8,
@@ -186,17 +185,8 @@ def make_batches(settings=TINY, seed=1, counts=(30, 6), size=16):
 
 
 def make_training(settings=TINY):
-    study = STUDY.model_copy(
-        update={
-            "gan": settings,
-            "image": STUDY.image.model_copy(update={"size": 16}),
-            "merge": STUDY.merge.model_copy(
-                update={"classes": {"dark": ("basophil",), "bright": ("platelet",)}}
-            ),
-        }
-    )
     fabric = start_fabric(settings.precision)
-    return Training(build_gan("c_wgan_gp", study, seed=3), settings, fabric)
+    return Training(build_gan("c_wgan_gp", 16, 2, settings, 3), settings, fabric)
 
 
 def test_one_iteration_at_full_size_is_within_the_counted_work():
@@ -207,10 +197,8 @@ def test_one_iteration_at_full_size_is_within_the_counted_work():
     settings = TINY.model_copy(
         update={"width": 64, "latent": 500, "batch": 2, "critic_steps": 5}
     )
-    study = STUDY.model_copy(update={"gan": settings})
-    training = Training(
-        build_gan("c_wgan_gp", study, seed=3), settings, start_fabric("fp32")
-    )
+    model = build_gan("c_wgan_gp", 32, 12, settings, seed=3)
+    training = Training(model, settings, start_fabric("fp32"))
     batches = make_batches(settings, size=32)
     per_image = count_flops(lambda: training.run_iteration(batches)) / 2
     assert per_image * 16 <= 186e9

@@ -1,5 +1,6 @@
 """dvc.yaml against the code: deps, parameters and lists agree."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,21 @@ def test_every_knob_has_a_comment_above_its_group_or_itself(path):
         elif depth == 2 and ":" in text and text[0] != "-" and not explained:
             silent.append(text)
     assert not silent
+
+
+# What a property of Study reads, and groups that only say which names are legal.
+READS = {"classes": "merge", "simulated": "sources"}
+LISTS = {"protocols", "gans", "oversamplers", "balancers", "classifiers"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_lists_the_parameter_groups_that_its_code_reads(stage):
+    script = ROOT / STAGES[stage]["cmd"].split()[1]
+    read = set()
+    for path in import_closure(script, ROOT) - {"src/cytobalance/config.py"}:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        names = set(re.findall(r"\bstudy\.([a-z_]+)", text))
+        read |= {READS.get(name, name) for name in names}
+    listed = {name.split(".")[0] for name in STAGES[stage]["params"]}
+    optional = LISTS if "matrix" in STAGES[stage] else set()
+    assert read & set(Study.model_fields) - optional <= listed

@@ -5,19 +5,21 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cytobalance.config import Study
-from cytobalance.errors import StudyError
+from cytobalance.config import GanGroup
+from cytobalance.errors import GanGroupError
 from cytobalance.gan.c_wgan_gp import CWganGp
 from cytobalance.gan.networks import Generator
 
 MODELS: dict[str, type[nn.Module]] = {"c_wgan_gp": CWganGp}
 
 
-def build_gan(name: str, study: Study, seed: int) -> nn.Module:
-    """A fresh model of the study's size and classes, its weights drawn from `seed`."""
+def build_gan(
+    name: str, size: int, classes: int, settings: GanGroup, seed: int
+) -> nn.Module:
+    """A fresh model for images of `size` pixels; its weights are drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return MODELS[name](study.image.size, len(study.classes), study.gan)
+        return MODELS[name](size, classes, settings)
 
 
 def save_generator(path: Path, generator: Generator, classes: tuple[str, ...]) -> None:
