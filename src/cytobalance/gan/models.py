@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from cytobalance.config import GanGroup
-from cytobalance.errors import GanGroupError
+from cytobalance.errors import StudyError
 from cytobalance.gan.c_wgan_gp import CWganGp
 from cytobalance.gan.networks import Generator
 
