@@ -151,7 +151,7 @@ def test_gaps_are_closed_block_by_block(study, monkeypatch):
     source = ingest.read_study().sources["mine"]
     path = write_zip(Path("set.zip"), {**FILES, **BAD})
     results = []
-    for block in (4096, 7):
+    for block in (512, 7):
         monkeypatch.setattr(intake, "BLOCK", block)
         folder = Path(f"out{block}")
         folder.mkdir()

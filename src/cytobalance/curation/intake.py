@@ -35,7 +35,7 @@ from cytobalance.sources.members import Archive, Member, Rejected, UnreadableErr
 # Images a worker takes at a time: small enough to share out, large enough to be cheap.
 CHUNK = 64
 # Rows moved at a time when rejected images leave holes; keeps memory flat.
-BLOCK = 4096
+BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Intake:
     rejected: list[Rejected]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """A worker's word on one image: its place in the listing, facts or a reason."""
 
@@ -69,10 +69,13 @@ def take_in(
     """
     archive = open_archive(path)
     listing = list_source(name, source, archive)
+    members = [(row, archive.members[e.file]) for row, e in enumerate(listing.entries)]
     count = len(listing.entries)
     create_images(folder, count, size)
     _create_previews(folder / "previews.npy", count)
-    results = _decode_all(name, source, archive, listing, size, folder, processes)
+    # A fresh archive without its list: nothing large is copied into the workers.
+    settings = (open_archive(path), source.crop, size, folder)
+    results = _decode_all(name, members, settings, processes or count_cores())
     unread = [
         Rejected(listing.entries[done.row].file, done.reason, _label(listing, done.row))
         for done in results
@@ -90,23 +93,14 @@ def take_in(
 
 
 def _decode_all(
-    name: str,
-    source: Source,
-    archive: Archive,
-    listing: Listing,
-    size: int,
-    folder: Path,
-    processes: int,
+    name: str, members: list[tuple[int, Member]], settings: tuple, processes: int
 ) -> list[Decoded]:
-    """Decode every entry into the arrays of `folder`; results sorted by row."""
-    members = [(row, archive.members[e.file]) for row, e in enumerate(listing.entries)]
+    """Decode all members, each into its row of the arrays; results sorted by row."""
     # In the archive's own order: sequential on disk, and the only cheap way in tar.gz.
-    members.sort(key=lambda item: (item[1].position, item[0]))
+    members = sorted(members, key=lambda item: (item[1].position, item[0]))
     chunks = [members[at : at + CHUNK] for at in range(0, len(members), CHUNK)]
-    processes = min(processes or count_cores(), len(chunks))
+    processes = min(processes, len(chunks))
     results: list[Decoded] = []
-    archive = open_archive(archive.path)  # without the list: small to send to workers
-    settings = (archive, source.crop, size, folder)
     try:
         with ProcessPoolExecutor(processes, None, _start_worker, settings) as pool:
             steps = pool.map(_decode_chunk, chunks)

@@ -40,43 +40,44 @@ class FolderArchive(Archive):
 
 
 class ZipArchive(Archive):
-    """A zip file."""
+    """A zip file, read by its members' own places.
+
+    zipfile would read the whole directory again in every worker, 700 bytes a member,
+    and takes 0.15 ms more a file, a fifth of what decoding takes.
+    """
 
     @cached_property
-    def _zip(self) -> zipfile.ZipFile:
-        return zipfile.ZipFile(self.path)
-
-    @cached_property
-    def _infos(self) -> dict[int, zipfile.ZipInfo]:
-        return {info.header_offset: info for info in self._zip.infolist()}
+    def _file(self) -> IO[bytes]:
+        return self.path.open("rb")
 
     def _scan(self):
-        for info in self._zip.infolist():
-            if info.is_dir():
-                continue
+        with zipfile.ZipFile(self.path) as archive:
+            infos = archive.infolist()
+        for info in infos:
             name = _zip_name(info)
-            if not self._is_safe(name):
+            if info.is_dir() or not self._is_safe(name):
                 continue
+            deflated = info.compress_type == zipfile.ZIP_DEFLATED
             if stat.S_ISLNK(info.external_attr >> 16):
                 self._reject(name, "link in the archive")
             elif info.flag_bits & 1:
                 self._reject(name, "encrypted; unpack it with its password first")
+            elif not deflated and info.compress_type != zipfile.ZIP_STORED:
+                self._reject(name, "packed by a rare method; zip it again, by deflate")
             else:
-                yield Member(name, info.header_offset, info.file_size)
+                packed = info.compress_size if deflated else 0
+                yield Member(name, info.header_offset, info.file_size, packed, info.CRC)
 
     def _read(self, member: Member) -> bytes:
-        info = self._infos[member.position]
-        if info.compress_type != zipfile.ZIP_STORED:
-            return self._zip.read(info)
-        # Images are stored as they are. zipfile's own reading takes 0.15 ms a file
-        # more, a fifth of what decoding takes.
-        file = self._zip.fp
-        file.seek(info.header_offset + 26)
-        lengths = file.read(4)  # of name and extra field, which end the local header
-        file.seek(int.from_bytes(lengths[:2], "little"), os.SEEK_CUR)
-        file.seek(int.from_bytes(lengths[2:], "little"), os.SEEK_CUR)
-        data = file.read(info.file_size)
-        if zlib.crc32(data) != info.CRC:
+        self._file.seek(member.position + 26)
+        lengths = self._file.read(4)  # of name and extra field, after which data begin
+        skip = int.from_bytes(lengths[:2], "little")
+        skip += int.from_bytes(lengths[2:], "little")
+        self._file.seek(skip, os.SEEK_CUR)
+        data = self._file.read(member.packed or member.size)
+        if member.packed:
+            data = zlib.decompressobj(-15).decompress(data, member.size + 1)
+        if zlib.crc32(data) != member.checksum:
             raise zipfile.BadZipFile("bad checksum")
         return data
 

@@ -10,7 +10,7 @@ IMAGE_SUFFIXES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """An image and its label as published. `part`: the published split, or empty."""
 

@@ -22,16 +22,22 @@ LITTER = (
 DAMAGE = (zipfile.BadZipFile, zlib.error, tarfile.TarError, EOFError, OSError)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Member:
-    """One file of an archive: its name, where it starts, and its bytes unpacked."""
+    """One file of an archive: all that it takes to read it, without the archive's list.
+
+    size: bytes unpacked. packed: bytes of a deflated zip member, 0 where it is stored
+    as it is. checksum: a zip member's CRC-32.
+    """
 
     name: str
     position: int
     size: int
+    packed: int = 0
+    checksum: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """A file that is left out; `by_rule` where that is expected and no fault."""
 
@@ -89,9 +95,7 @@ class Archive:
             raise UnreadableError(f"larger than {MAX_BYTES >> 20} MB")
         try:
             data = self._read(member)
-        # zipfile raises RuntimeError for a password, NotImplementedError for rare
-        # compressions.
-        except (*DAMAGE, RuntimeError, NotImplementedError) as error:
+        except DAMAGE as error:
             raise UnreadableError(f"damaged: {_in_words(error)}") from None
         if len(data) != member.size:
             raise UnreadableError("damaged: shorter than the archive says")
