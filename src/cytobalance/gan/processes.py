@@ -1,5 +1,6 @@
 """Device, precision and processes of a training, carried by Lightning Fabric."""
 
+import logging
 import os
 import warnings
 
@@ -13,6 +14,8 @@ PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 def start_fabric(precision: str) -> Fabric:
     """One process, or those that `torchrun` started; precision `fp32` or `bf16`."""
+    # Fabric's notes on precision and ranks are no news to a user.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     total = int(os.environ.get("WORLD_SIZE", 1))
     with warnings.catch_warnings():
