@@ -19,6 +19,9 @@ from cytobalance.simulator.cell import render_cell
 from cytobalance.simulator.optics import CAMERAS, draw_style
 from cytobalance.simulator.plan import plan_smears
 
+# One process a core already; and a process forked after OpenCV has used threads of its
+# own can hang.
+cv2.setNumThreads(1)
 # A field is rendered with a margin, so that a near copy can be cropped beside it.
 MARGIN = 0.03
 QUALITY = {"pbc": 92, "eone": 90}  # JPEG
@@ -103,7 +106,7 @@ def _render_files(study: Study, plan: pd.DataFrame) -> Iterator[tuple[str, bytes
     A copy of exactly the same bytes is rendered again: it costs a cell, and no order.
     """
     rows = plan.to_dict("records")
-    with ProcessPoolExecutor(_count_cores(), initializer=_start_process) as pool:
+    with ProcessPoolExecutor(_count_cores()) as pool:
         files = pool.map(partial(render_file, study), rows, chunksize=8)
         bar = show_progress(files, len(rows), "rendering simulated cells", "cell")
         for row, data in zip(rows, bar, strict=True):
@@ -115,10 +118,6 @@ def _count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _start_process() -> None:
-    cv2.setNumThreads(1)  # one process a core already
 
 
 def _write_pbc(study, plan, folder: Path, files) -> None:
