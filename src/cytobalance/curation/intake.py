@@ -27,7 +27,7 @@ from cytobalance.curation.decode import (
     shrink,
 )
 from cytobalance.errors import StudyError
-from cytobalance.runtime import show_progress
+from cytobalance.runtime import count_cores, show_progress
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.listing import Listing, list_source
 from cytobalance.sources.members import Archive, Member, Rejected, UnreadableError
@@ -112,13 +112,6 @@ def _decode_all(
             "other programs and run again"
         ) from None
     return sorted(results, key=lambda done: done.row)
-
-
-def count_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 _worker: tuple[Archive, float | int, int, Path]

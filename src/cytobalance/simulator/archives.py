@@ -1,7 +1,6 @@
 """Write simulated smears as each source publishes its own: zip, TIFF tree, or CSV."""
 
 import io
-import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -14,7 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from cytobalance.config import Study
-from cytobalance.runtime import random_stream, show_progress
+from cytobalance.runtime import count_cores, random_stream, show_progress
 from cytobalance.simulator.cell import render_cell
 from cytobalance.simulator.optics import CAMERAS, draw_style
 from cytobalance.simulator.plan import plan_smears
@@ -106,18 +105,11 @@ def _render_files(study: Study, plan: pd.DataFrame) -> Iterator[tuple[str, bytes
     A copy of exactly the same bytes is rendered again: it costs a cell, and no order.
     """
     rows = plan.to_dict("records")
-    with ProcessPoolExecutor(_count_cores()) as pool:
+    with ProcessPoolExecutor(count_cores()) as pool:
         files = pool.map(partial(render_file, study), rows, chunksize=8)
         bar = show_progress(files, len(rows), "rendering simulated cells", "cell")
         for row, data in zip(rows, bar, strict=True):
             yield row["file"], data
-
-
-def _count_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _write_pbc(study, plan, folder: Path, files) -> None:
