@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from cytobalance.balance.hold_out import visible_cells
-from cytobalance.cells import CellSet, read_cells, read_table, write_json
+from cytobalance.cells import CellSet, read_cells, read_table
 from cytobalance.classify.networks import load_network
 from cytobalance.config import Study, read_study
 from cytobalance.devices import make_deterministic, pick_device
 from cytobalance.draw.sheet import draw_gan_sheet
+from cytobalance.metrics import write_metrics
 from cytobalance.runtime import random_stream, run_stage
 from cytobalance.score.assessment import ClassCells, assess_gan
 
@@ -48,7 +49,7 @@ def main() -> None:
 
     output = Path(f"metrics/gan/{protocol}-{gan}.json")
     head = {"protocol": protocol, "gan": gan, "features": study.assess.features}
-    write_json(output, {**head, "simulated": study.simulated, **scores})
+    write_metrics(output, {**head, "simulated": study.simulated, **scores})
     sheet = Path(f"plots/gan/{protocol}-{gan}.png")
     draw_gan_sheet(
         {label: own.real for label, own in drawn.items()},

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cytobalance.cells import read_table
 from cytobalance.config import Study, read_study
+from cytobalance.metrics import write_metrics
 from cytobalance.runtime import random_stream, run_stage
 from cytobalance.score.evaluation import summarise_scores
 from cytobalance.score.predictions import Predictions, read_predictions
@@ -13,7 +14,6 @@ from cytobalance.score.record import (
     list_hits,
     list_misses,
     read_curves,
-    write_record,
 )
 
 CELLS = Path("data/cells/cells.csv")
@@ -66,7 +66,7 @@ def main() -> None:
     }
     for scope, scores in record["test"].items():
         print_scores(f"{key}, {scope} test cells", scores)
-    write_record(OUTPUT / f"{key}.json", record)
+    write_metrics(OUTPUT / f"{key}.json", record)
     print(f"wrote {OUTPUT / f'{key}.json'}: {len(record['misses']['rows'])} misses")
 
 

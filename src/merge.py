@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.cells import CellSet, read_cells, read_table, write_json, write_table
+from cytobalance.cells import CellSet, read_cells, read_table, write_table
 from cytobalance.config import Study, read_study
 from cytobalance.curation.census import count_by_source, take_census
 from cytobalance.curation.grouping import name_groups
 from cytobalance.curation.merge import join_classes, take_verdicts, write_cell_set
 from cytobalance.draw.dataset import draw_class_counts, draw_samples
+from cytobalance.metrics import write_metrics
 from cytobalance.runtime import atomic_folder, random_stream, run_stage
 
 INGESTED = Path("data/ingested")
@@ -34,7 +35,7 @@ def main() -> None:
         ingest = pd.concat(unread, ignore_index=True)
         rejected = write_cell_set(folder, table, ingest, INGESTED, study.image.size)
     census = take_census(study, table, rejected)
-    write_json(METRICS, census)
+    write_metrics(METRICS, census)
     draw(study, read_cells(OUT))
     report(census)
 

@@ -9,9 +9,9 @@ from cytobalance.draw.diagnostics import draw_confusion, draw_curves, draw_relia
 from cytobalance.draw.material import Material
 from cytobalance.draw.report import write_report
 from cytobalance.draw.style import save_png
+from cytobalance.metrics import read_metrics, write_metrics
 from cytobalance.runtime import atomic_file, atomic_folder, run_stage
 from cytobalance.score.findings import Findings, gather_findings, summarise
-from cytobalance.score.record import read_record, write_record
 from cytobalance.score.tables import CLASSIFIER_TABLES, TABLES
 
 CELLS = Path("data/cells")
@@ -28,7 +28,7 @@ def main() -> None:
     """Compare the balancers, draw the charts, write summary, tables and page."""
     study = read_study()
     findings = gather_findings(study, RECORDS, read_table(HOLD_OUT))
-    write_record(SUMMARY, summarise(findings))
+    write_metrics(SUMMARY, summarise(findings))
     print(SUMMARY.read_text(encoding="utf-8"))
     write_tables(findings)
     material = Material(
@@ -36,7 +36,7 @@ def main() -> None:
         charts=draw_charts(findings),
         gans=read_gans(study),
         sheets={path.stem: path.read_bytes() for path in SHEETS.glob("*.png")},
-        dataset=read_record(DATASET) if DATASET.exists() else {},
+        dataset=read_metrics(DATASET) if DATASET.exists() else {},
     )
     with atomic_file(PLOTS / "report.html") as partial:
         partial.write_text(write_report(findings, material), encoding="utf-8")
@@ -88,7 +88,7 @@ def read_gans(study: Study) -> dict[str, dict]:
     protocols = sorted(study.protocols)  # `heldout` first
     keys = [f"{p}-{g}" for g in study.gans for p in protocols]
     paths = {key: GANS / f"{key}.json" for key in keys}
-    return {key: read_record(path) for key, path in paths.items() if path.exists()}
+    return {key: read_metrics(path) for key, path in paths.items() if path.exists()}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Cell sets on disk: `images.npy` beside `cells.csv`, one row an image."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,13 +62,6 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a CSV table atomically, with the same bytes for the same input."""
     with atomic_file(path) as partial:
         table.to_csv(partial, index=False, lineterminator="\n", float_format="%.6g")
-
-
-def write_json(path: Path, data: dict) -> None:
-    """Write JSON atomically, keys in the given order, non-finite numbers refused."""
-    with atomic_file(path) as partial:
-        text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
-        partial.write_text(text + "\n", encoding="utf-8")
 
 
 def read_cells(folder: Path) -> CellSet:

@@ -1,6 +1,5 @@
 """Take in one source: decode, check, crop and shrink every image on all cores."""
 
-import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor

@@ -25,7 +25,6 @@ from cytobalance.score.features import (
 from cytobalance.score.fidelity import compare_pairs, nearest_cells
 from cytobalance.score.memorisation import LEAST_HELD_OUT, LEVEL, memorised_share
 
-DIGITS = 5
 PAIRED = ("psnr", "ssim", "l1", "l2", "lpips")
 LABELLED = ("label_precision", "label_recall", "label_f1")
 WHAT_IS_COMPARED = (
@@ -85,7 +84,7 @@ def assess_gan(
         notes.append("floor: null, since the GAN saw all real cells of this protocol")
     if views:
         _note_missing(classes, notes)
-    return {"overall": _rounded(overall), "classes": _rounded(classes), "notes": notes}
+    return {"overall": overall, "classes": classes, "notes": notes}
 
 
 def _view_all(cells, classifier, features, device, notes) -> dict[str, dict[str, View]]:
@@ -224,12 +223,3 @@ def _count(own: ClassCells) -> dict[str, Any]:
         "synthetic_cells": len(own.synthetic),
         "held_out_cells": len(own.held_out),
     }
-
-
-def _rounded(value):
-    """The same with every float at DIGITS significant digits, for stable files."""
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, float | np.floating):
-        return float(f"{value:.{DIGITS}g}")
-    return value

@@ -8,13 +8,13 @@ import pandas as pd
 
 from cytobalance.config import Study
 from cytobalance.errors import StudyError
+from cytobalance.metrics import read_metrics
 from cytobalance.score.comparison import (
     compare_all,
     judge,
     optimism,
     rare_classes,
 )
-from cytobalance.score.record import read_record
 
 Record = dict[str, Any]
 BASELINE = "plain"
@@ -76,7 +76,7 @@ def gather_findings(study: Study, folder: Path, hold_out: pd.DataFrame) -> Findi
                 path = folder / f"{protocol}-{balancer}-{classifier}.json"
                 if not path.exists():
                     raise StudyError(f"{path} is missing; run `dvc repro` to make it")
-                records[protocol, balancer, classifier] = read_record(path)
+                records[protocol, balancer, classifier] = read_metrics(path)
     findings = Findings(
         study, records, rare=rare_classes(next(iter(records.values()))), gains={}
     )

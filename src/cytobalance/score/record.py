@@ -1,6 +1,5 @@
 """The metrics file of one classifier: everything its predictions tell, compactly."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.cells import read_table
-from cytobalance.runtime import atomic_file
 from cytobalance.score.predictions import Predictions
 
 # Correctly named cells kept for the report, a class and a trial.
@@ -73,44 +71,3 @@ def read_curves(path: Path) -> dict[str, Any]:
         for r in table.itertuples()
     ]
     return {"columns": list(table.columns), "rows": rows}
-
-
-def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write JSON atomically: five digits, NaN as null, one line a list of numbers."""
-    with atomic_file(path) as partial:
-        partial.write_text(_to_json(_plain(record)) + "\n", encoding="utf-8")
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """Read a metrics file of this module."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
-def _plain(value: Any) -> Any:
-    """NumPy values as plain ones; numbers rounded; NaN as None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return round(float(value), 5) if np.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _to_json(value: Any, indent: str = "") -> str:
-    """JSON with a line for each list of scalars: small, and readable in a diff."""
-    nested = isinstance(value, dict | list) and any(
-        isinstance(item, dict | list)
-        for item in (value.values() if isinstance(value, dict) else value)
-    )
-    if not nested:
-        return json.dumps(value, ensure_ascii=False)
-    inner = indent + " "
-    if isinstance(value, dict):
-        items = [
-            f"{inner}{json.dumps(k, ensure_ascii=False)}: {_to_json(v, inner)}"
-            for k, v in value.items()
-        ]
-        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
-    items = [inner + _to_json(item, inner) for item in value]
-    return "[\n" + ",\n".join(items) + f"\n{indent}]"
