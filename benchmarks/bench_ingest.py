@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from cytobalance.config import Source
 from cytobalance.curation.intake import take_in
+from cytobalance.groups import Source
 
 PROCESSES = 2
 ROUNDS = 3

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cytobalance.config import HoldOut
 from cytobalance.errors import StudyError
+from cytobalance.groups import HoldOut
 from cytobalance.runtime import random_stream
 
 PARTS = ("train", "test", "validation")

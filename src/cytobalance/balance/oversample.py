@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from cytobalance.config import Augmentation, Oversample
+from cytobalance.groups import Augmentation, Oversample
 from cytobalance.runtime import random_stream, show_progress
 
 

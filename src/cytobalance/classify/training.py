@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cytobalance.config import ClassifierGroup
+from cytobalance.groups import ClassifierGroup
 from cytobalance.runtime import show_progress
 
 # Cells at a time where no gradient is kept.

@@ -7,10 +7,10 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cytobalance.config import Dedup
 from cytobalance.curation.alignment import compare_pairs
 from cytobalance.curation.hashes import hash_previews
 from cytobalance.curation.neighbours import find_close_pairs
+from cytobalance.groups import Dedup
 
 # Below this spread of grey levels a picture shows nothing to recognise.
 LEAST_CONTRAST = 3.0

@@ -17,7 +17,6 @@ from cytobalance.cells import (
     pixel_id,
     write_table,
 )
-from cytobalance.config import Source
 from cytobalance.curation.decode import (
     PREVIEW_SIDE,
     crop_centre,
@@ -26,6 +25,7 @@ from cytobalance.curation.decode import (
     shrink,
 )
 from cytobalance.errors import StudyError
+from cytobalance.groups import Source
 from cytobalance.runtime import count_cores, show_progress
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.listing import Listing, list_source

@@ -25,9 +25,14 @@ def find_close_pairs(hashes: np.ndarray, distance: int) -> tuple[np.ndarray, ...
     for (first_bit, bits), most in zip(BANDS, near, strict=True):
         shifted = hashes >> np.uint64(first_bit)
         band = (shifted & np.uint64((1 << bits) - 1)).astype(np.int32)
+        # Rows of a bucket side by side: the memory is then read in order, which halves
+        # the time of a million hashes.
+        order = np.argsort(band, kind="stable")
+        ordered = hashes[order]
         for a, b in _bucket_pairs(band, bits, most):
-            close = np.bitwise_count(hashes[a] ^ hashes[b]) <= distance
-            a, b = a[close].astype(np.int64), b[close].astype(np.int64)
+            differ = np.bitwise_count(ordered[a] ^ ordered[b])
+            close = np.flatnonzero(differ <= distance)
+            a, b = order[a[close]], order[b[close]]
             found.append(np.minimum(a, b) * count + np.maximum(a, b))
     first, second = np.divmod(np.unique(np.concatenate(found)), max(count, 1))
     return first, second, np.bitwise_count(hashes[first] ^ hashes[second]).astype(int)
@@ -36,28 +41,30 @@ def find_close_pairs(hashes: np.ndarray, distance: int) -> tuple[np.ndarray, ...
 def _bucket_pairs(
     band: np.ndarray, bits: int, most: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of rows whose band values differ in at most `most` bits, in chunks."""
+    """Pairs whose band values differ in at most `most` bits, in chunks.
+
+    Yields places among the rows sorted by `band`.
+    """
     if most < 0:
         return
-    order = np.argsort(band, kind="stable").astype(np.int32)
     size = np.bincount(band, minlength=1 << bits).astype(np.int32)
     start = (np.cumsum(size, dtype=np.int64) - size).astype(np.int32)
     filled = size > 0  # a byte a bucket: the look-ups below stay in the cache
-    values = np.flatnonzero(filled).astype(np.int32)
+    values = np.flatnonzero(filled)
     crowded = values[size[values] > 1]
-    yield from _row_pairs(crowded, crowded, size, start, order)
+    yield from _row_pairs(crowded, crowded, size, start)
     # Each pair of buckets once: from the value where the mask's first bit is 0.
     unset = [values[values >> bit & 1 == 0] for bit in range(bits)]
     for flips in range(1, most + 1):
         for chosen in combinations(range(bits), flips):
             left = unset[chosen[0]]
-            right = left ^ np.int32(sum(1 << bit for bit in chosen))
-            hit = filled[right]
-            yield from _row_pairs(left[hit], right[hit], size, start, order)
+            right = left ^ sum(1 << bit for bit in chosen)
+            hit = np.flatnonzero(filled[right])
+            yield from _row_pairs(left[hit], right[hit], size, start)
 
 
-def _row_pairs(left, right, size, start, order):
-    """Pairs of rows of the bucket pairs (left, right), about PAIRS at a time."""
+def _row_pairs(left, right, size, start):
+    """Pairs of places in the bucket pairs (left, right), about PAIRS at a time."""
     first, second, wide = start[left], start[right], size[right]
     products = size[left].astype(np.int64) * wide
     ends = np.cumsum(products)
@@ -71,5 +78,5 @@ def _row_pairs(left, right, size, start, order):
         row, column = first[which] + row, second[which] + column
         # Within one bucket every pair comes twice and every row meets itself.
         keep = row < column if left is right else slice(None)
-        yield order[row[keep]], order[column[keep]]
+        yield row[keep], column[keep]
         begin = end

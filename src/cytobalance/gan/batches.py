@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cytobalance.config import GanGroup
+from cytobalance.groups import GanGroup
 from cytobalance.runtime import derive_seed
 
 

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from cytobalance.config import GanGroup
 from cytobalance.gan.batches import Batch
 from cytobalance.gan.networks import Critic, Generator
 from cytobalance.gan.penalty import gradient_penalty
+from cytobalance.groups import GanGroup
 
 
 class CWganGp(nn.Module):

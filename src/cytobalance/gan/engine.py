@@ -9,9 +9,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from cytobalance.config import GanGroup
 from cytobalance.errors import StudyError
 from cytobalance.gan.batches import Batches
+from cytobalance.groups import GanGroup
 from cytobalance.runtime import atomic_file, show_progress
 
 # Rows of the table of losses, at most; reading a loss waits for the device.

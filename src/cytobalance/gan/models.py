@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cytobalance.config import GanGroup
 from cytobalance.errors import StudyError
 from cytobalance.gan.c_wgan_gp import CWganGp
 from cytobalance.gan.networks import Generator
+from cytobalance.groups import GanGroup
 
 MODELS: dict[str, type[nn.Module]] = {"c_wgan_gp": CWganGp}
 

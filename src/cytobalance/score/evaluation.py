@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from cytobalance.config import Evaluate
+from cytobalance.groups import Evaluate
 from cytobalance.runtime import random_stream
 from cytobalance.score import calibration
 from cytobalance.score.classification import (

@@ -4,8 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
-from cytobalance.config import Source, Study
+from cytobalance.config import Study
 from cytobalance.errors import StudyError
+from cytobalance.groups import Source
 from cytobalance.sources.catalogue import explain_placing, find_public
 from cytobalance.sources.fetch import check_file, fetch
 

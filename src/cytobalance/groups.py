@@ -1,0 +1,216 @@
+"""The groups of params.yaml as frozen models that know what is legal."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+Number = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+# YAML gives lists; strict models want tuples, which stay frozen.
+Betas = Annotated[tuple[float, float], Field(strict=False)]
+
+
+def names_of(legal):
+    """A block list of distinct values of `legal`, as a tuple."""
+    return Annotated[tuple[legal, ...], Field(strict=False, min_length=1)]
+
+
+Protocol = Literal["paper", "heldout"]
+Gan = Literal["c_wgan_gp"]
+Oversampler = Literal["plain", "weighted", "augmented", "smote", "adasyn"]
+Balancer = Gan | Oversampler
+Classifier = Literal["sequential_cnn"]
+# The readers of sources/listing.py. Those without codes of their own need `codes`.
+Layout = Literal["bloodmnist", "cnmc", "eone", "folder", "lmu", "mll", "pbc", "table"]
+UNCODED = ("cnmc", "folder", "table")
+SIMULATED = ("eone", "lmu", "pbc")
+
+
+class Group(BaseModel):
+    """A group of params.yaml: unknown keys and mistyped values are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class StudyGroup(Group):
+    title: str
+    seed: Count
+
+
+class ImageGroup(Group):
+    size: Annotated[int, Field(ge=16, le=512, multiple_of=16)]
+
+
+class Source(Group):
+    """One source of images: which reader, and where its archive comes from."""
+
+    layout: Layout
+    origin: Literal["simulated", "published"]
+    archive: str | None = None  # file or folder name in data/incoming
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    url: str | None = None
+    # Centre square kept: a part of the shorter side up to 1, or whole pixels from 2.
+    crop: Annotated[float, Field(gt=0, le=1)] | Annotated[int, Field(ge=2)] = 1.0
+    # Raw label -> type, beside the layout's own; null leaves a label out by rule.
+    codes: dict[str, Name | None] = {}
+
+    @model_validator(mode="after")
+    def _check_origin(self):
+        if self.origin == "published" and not self.archive:
+            raise ValueError("a published source needs `archive`, its file name")
+        if self.origin == "simulated" and (self.archive or self.sha256 or self.url):
+            raise ValueError("a simulated source has no `archive`, `sha256` or `url`")
+        if self.origin == "simulated" and self.layout not in SIMULATED:
+            raise ValueError(
+                f"layout `{self.layout}` can't be simulated; legal: "
+                + ", ".join(SIMULATED)
+            )
+        if self.layout in UNCODED and not self.codes:
+            raise ValueError(
+                f"layout `{self.layout}` needs `codes`: each raw label and its type"
+            )
+        return self
+
+
+class Ingest(Group):
+    """What becomes of files that can't be read rightly."""
+
+    strict: bool = False  # an error instead of a row in rejected.csv
+
+
+class Faults(Group):
+    """How many faults the simulator plants, over all sources."""
+
+    exact_copies: Count
+    near_copies: Count
+    mislabelled: Count
+    cross_class: Count
+    unreadable: Count
+
+
+class Simulator(Group):
+    """Simulated smears: how many cells and patients, and which faults."""
+
+    scale: Annotated[float, Field(gt=0, le=1)]  # of Hazra's Table 1
+    true_counts: Annotated[tuple[str, ...], Field(strict=False)]  # types not scaled
+    cells_per_patient: Number
+    patient_variation: Annotated[float, Field(ge=0, le=3)]
+    faults: Faults
+
+
+class Relabel(Group):
+    maps: Annotated[tuple[str, ...], Field(strict=False)]
+    rule: Literal["majority", "unanimous", "original"]
+
+
+class Dedup(Group):
+    near: bool
+    hash_distance: Annotated[int, Field(ge=0, le=16)]
+    max_shift: Annotated[float, Field(ge=0, le=0.25)]
+    field_shift: Annotated[float, Field(ge=0, le=0.25)]
+    max_difference: Positive
+    min_correlation: Fraction
+    conflicts: Literal["drop", "keep_first"]
+    decisions: Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class Merge(Group):
+    classes: dict[Name, Annotated[tuple[str, ...], Field(strict=False, min_length=1)]]
+
+    @model_validator(mode="after")
+    def _check_types(self):
+        owner: dict[str, str] = {}
+        for label, types in self.classes.items():
+            for name in types:
+                if name in owner:
+                    raise ValueError(
+                        f"type `{name}` stands in {owner[name]} and in {label}; "
+                        "a type belongs to one class"
+                    )
+                owner[name] = label
+        return self
+
+
+class HoldOut(Group):
+    train: Fraction
+    test: Fraction
+    validation: Fraction
+    thin: dict[Name, Number]
+
+    @model_validator(mode="after")
+    def _check_sum(self):
+        if abs(self.train + self.test + self.validation - 1) > 1e-9:
+            raise ValueError("train + test + validation must be 1")
+        return self
+
+
+class GanGroup(Group):
+    width: Number
+    latent: Number
+    batch: Number
+    iterations: Number
+    critic_steps: Number
+    learning_rate: Positive
+    betas: Betas
+    penalty: NonNegative
+    classifier_weight: NonNegative
+    sampling: Literal["natural", "balanced"]
+    mirror: bool
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    precision: Literal["fp32", "bf16"]
+    save_minutes: Positive
+
+
+class Generate(Group):
+    target: Number
+    batch: Number
+
+
+class Augmentation(Group):
+    """Gungor 2023's random changes of a minority cell."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    shift: Annotated[float, Field(ge=0, lt=1)]
+    shear: Annotated[float, Field(ge=0, lt=1)]
+    zoom: Annotated[float, Field(ge=0, lt=1)]
+    flip: bool
+
+
+class Neighbours(Group):
+    """SMOTE and ADASYN: neighbours are sought on small copies of the cells."""
+
+    count: Number
+    size: Number
+
+
+class Oversample(Group):
+    augmentation: Augmentation
+    neighbours: Neighbours
+
+
+class ClassifierGroup(Group):
+    width: Number
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    batch: Number
+    epochs: Number
+    iterations: Number
+    learning_rate: Positive
+    weight_decay: NonNegative
+    flip: bool
+    precision: Literal["fp32", "bf16"]
+    trials: Number
+
+
+class Assess(Group):
+    features: Literal["cells", "inception"]
+    cells: Number
+
+
+class Evaluate(Group):
+    confidence: Fraction
+    resamples: Number
+    calibration_bins: Number
