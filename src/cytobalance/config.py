@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cytobalance.errors import StudyError
 from cytobalance.groups import (
