@@ -17,13 +17,19 @@ from cytobalance.curation.hashes import find_centres, hash_previews
 from cytobalance.curation.neighbours import find_close_pairs
 
 
-def pairs_of(frames: list[np.ndarray], ids: list[str] | None = None) -> dict:
-    """(a, b) -> kind, under the shipped settings."""
+def pairs_of(
+    frames: list[np.ndarray],
+    ids: list[str] | None = None,
+    column: str = "kind",
+    **changes,
+) -> dict:
+    """(a, b) -> kind or another column, under the shipped settings with `changes`."""
     ids = ids or [f"{k:016x}" for k in range(len(frames))]
     cells = pd.DataFrame({"source": "lab", "file": ids, "cell_id": ids})
     previews = np.stack([preview(frame) for frame in frames])
-    pairs = find_pairs(cells, previews, read_study().dedup)
-    return {(a, b): kind for a, b, kind in pairs[["a", "b", "kind"]].to_numpy()}
+    settings = read_study().dedup.model_copy(update=changes)
+    pairs = find_pairs(cells, previews, settings)
+    return {(a, b): value for a, b, value in pairs[["a", "b", column]].to_numpy()}
 
 
 @pytest.mark.parametrize("distance", [0, 1, 2, 5, 8, 10])
@@ -97,6 +103,25 @@ def test_copies_are_found_and_nothing_else():
 def test_mirror_images_and_turned_ones_are_other_pictures():
     frame = paint(1)
     assert pairs_of([frame, frame[:, ::-1], np.rot90(frame)]) == {}
+
+
+def test_turned_and_mirrored_copies_are_found_by_choice():
+    frames = [paint(seed) for seed in range(100, 116)]
+    for turn in range(8):
+        moved = paint(100 + turn, (0.03, -0.02))
+        mirrored = moved[:, ::-1] if turn >= 4 else moved
+        turned = np.rot90(mirrored, -(turn % 4))
+        frames.append(degrade(np.ascontiguousarray(turned), 80, 1.1, 0.95))
+    found = pairs_of(frames, column="turn", turned=True)
+    assert found == {(turn, 16 + turn): turn for turn in range(8)}
+    assert pairs_of(frames) == {(0, 16): "near"}
+
+
+def test_a_picture_like_its_mirror_image_is_one_pair():
+    half = paint(7)[:, :80]
+    frame = np.concatenate([half, half[:, ::-1]], axis=1)
+    found = pairs_of([frame, frame], column="turn", turned=True)
+    assert found == {(0, 1): 0}
 
 
 def test_two_smooth_dark_discs_are_not_copies():

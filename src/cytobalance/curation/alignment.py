@@ -6,7 +6,7 @@ import numpy as np
 import scipy.fft
 import scipy.ndimage
 
-from cytobalance.curation.hashes import SIDE, shift_images
+from cytobalance.curation.hashes import SIDE, shift_images, turn_images
 
 CHUNK = 2048  # pairs at a time, to keep memory flat
 # Detail: what a Gaussian blur of so many preview pixels takes away. Any two cells are
@@ -70,12 +70,17 @@ def _correlate(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def compare_pairs(
-    previews: np.ndarray, first: np.ndarray, second: np.ndarray, max_shift: float
+    previews: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    max_shift: float,
+    turn: int = 0,
 ) -> Comparison:
     """Compare pictures `first` with pictures `second` (rows of `previews`).
 
-    previews: uint8 [N, 64, 64]. max_shift: largest shift, part of the side. Judged
-    is the middle that both pictures show whatever the shift.
+    previews: uint8 [N, 64, 64]. max_shift: largest shift, part of the side. turn: how
+    the second pictures are turned first, as in `turn_images`. Judged is the middle
+    that both pictures show whatever the shift.
     """
     reach = int(np.ceil(max_shift * SIDE))
     middle = slice(reach, SIDE - reach)
@@ -84,7 +89,7 @@ def compare_pairs(
     for start in range(0, len(first), CHUNK):
         rows = slice(start, start + CHUNK)
         a = previews[first[rows]].astype(np.float32)
-        b = previews[second[rows]].astype(np.float32)
+        b = turn_images(previews[second[rows]], turn).astype(np.float32)
         fine = [_detail(image) * taper[:, None] * taper for image in (a, b)]
         shifts = _find_shifts(*fine, reach)
         b = shift_images(b, -shifts)

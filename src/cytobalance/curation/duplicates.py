@@ -8,7 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cytobalance.curation.alignment import compare_pairs
-from cytobalance.curation.hashes import hash_previews
+from cytobalance.curation.hashes import TURNS, hash_previews, turn_images
 from cytobalance.curation.neighbours import find_close_pairs
 from cytobalance.groups import Dedup
 
@@ -21,6 +21,7 @@ PAIR_COLUMNS = (
     "file_a",
     "source_b",
     "file_b",
+    "turn",
     "hash_distance",
     "shift_x",
     "shift_y",
@@ -56,7 +57,8 @@ def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.Data
 
     cells: source, file, cell_id; previews: uint8 [N, 64, 64], same order.
     `exact`: the same pixels. `near`: the same cell in the same place, re-encoded,
-    rescaled, a little shifted, brighter or darker. `field`: the same field of view,
+    rescaled, a little shifted, brighter or darker; turned or mirrored too where the
+    study says so (`turn` as in `turn_images`). `field`: the same field of view,
     moved further, so that another cell may be in the middle.
     """
     first_of = cells.groupby("cell_id", sort=False)["cell_id"].transform(
@@ -69,6 +71,7 @@ def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.Data
             "kind": "exact",
             "a": first_of.to_numpy()[copies].astype(int),
             "b": copies,
+            "turn": 0,
             "hash_distance": 0,
             "shift_x": 0.0,
             "shift_y": 0.0,
@@ -87,28 +90,50 @@ def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.Data
 
 def find_near(rows: np.ndarray, previews: Previews, dedup: Dedup) -> pd.DataFrame:
     """Near and field pairs among `rows` of the previews, as in `find_pairs`."""
-    hashes = np.zeros(len(rows), np.uint64)
+    turns = range(TURNS if dedup.turned else 1)
+    hashes = np.zeros((len(turns), len(rows)), np.uint64)
     shows = np.zeros(len(rows), bool)
     for start in range(0, len(rows), CHUNK):
-        part = previews[rows[start : start + CHUNK]]
-        hashes[start : start + CHUNK] = hash_previews(part)
-        shows[start : start + CHUNK] = part.std(axis=(1, 2)) >= LEAST_CONTRAST
-    rows, hashes = rows[shows], hashes[shows]
-    first, second, distance = find_close_pairs(hashes, dedup.hash_distance)
+        here = slice(start, start + CHUNK)
+        part = previews[rows[here]]
+        for turn in turns:
+            hashes[turn, here] = hash_previews(turn_images(part, turn))
+        shows[here] = part.std(axis=(1, 2)) >= LEAST_CONTRAST
+    rows, hashes = rows[shows], hashes[:, shows]
+    found = [_find_turned(turn, rows, hashes, previews, dedup) for turn in turns]
+    # A picture like its own mirror image is found in several turns: the first counts.
+    table = pd.concat(found, ignore_index=True).drop_duplicates(["a", "b"])
+    # Rounded, so that another CPU's last bits do not show.
+    return table.sort_values(["a", "b"], ignore_index=True).round(3)
+
+
+def _find_turned(
+    turn: int, rows: np.ndarray, hashes: np.ndarray, previews: Previews, dedup: Dedup
+) -> pd.DataFrame:
+    """Pairs whose second picture is turned; hashes: uint64 [turns, N] of `rows`."""
+    if turn == 0:
+        first, second, distance = find_close_pairs(hashes[0], dedup.hash_distance)
+    else:
+        both = np.concatenate([hashes[0], hashes[turn]])
+        first, second, distance = find_close_pairs(both, dedup.hash_distance)
+        second = second - len(rows)  # negative: both upright, found at turn 0
+        across = first < second
+        first, second, distance = first[across], second[across], distance[across]
     a, b = rows[first], rows[second]
     reach = max(dedup.max_shift, dedup.field_shift)
-    found = compare_pairs(previews, a, b, reach)
+    found = compare_pairs(previews, a, b, reach, turn)
     shift = np.maximum(np.abs(found.x), np.abs(found.y))
     same = (
         (found.difference <= dedup.max_difference)
         & (found.correlation >= dedup.min_correlation)
         & (shift <= reach)
     )
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "kind": np.where(shift <= dedup.max_shift, "near", "field"),
             "a": a,
             "b": b,
+            "turn": turn,
             "hash_distance": distance,
             "shift_x": found.x,
             "shift_y": found.y,
@@ -116,8 +141,6 @@ def find_near(rows: np.ndarray, previews: Previews, dedup: Dedup) -> pd.DataFram
             "correlation": found.correlation,
         }
     )[same]
-    # Rounded, so that another CPU's last bits do not show.
-    return table.round(3)
 
 
 def connect(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:

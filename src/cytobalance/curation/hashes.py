@@ -10,6 +10,7 @@ CHUNK = 4096  # previews at a time, to keep memory flat
 # at the edge pull the centre away.
 WINDOW = 0.15
 STEPS = 10
+TURNS = 8  # ways to lay a square picture: four quarter turns, each mirrored or not
 
 
 def _lowest_frequencies(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -20,6 +21,12 @@ def _lowest_frequencies(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 ROWS, COLUMNS = _lowest_frequencies(64)
+
+
+def turn_images(images: np.ndarray, turn: int) -> np.ndarray:
+    """Images [N, S, S] turned by `turn` (0..7) quarters; from 4 on mirrored too."""
+    turned = np.rot90(images, turn % 4, axes=(1, 2))
+    return turned[:, :, ::-1] if turn >= 4 else turned
 
 
 def find_centres(previews: np.ndarray) -> np.ndarray:
