@@ -1,6 +1,7 @@
 """Experts' relabel maps: applied image by image, refused where they are stale."""
 
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
@@ -102,26 +103,23 @@ def relabel_cells(cells: pd.DataFrame, maps: pd.DataFrame, rule: str) -> pd.Data
     return table[list(RELABELLED_COLUMNS)]
 
 
-def lmu_reannotations(
-    path: Path, source: str = "lmu", prefix: str = ""
-) -> pd.DataFrame:
+def lmu_reannotations(file: Path | TextIO, source: str = "lmu") -> pd.DataFrame:
     """The relabel map that AML-Cytomorphology_LMU's `annotations.dat` holds.
 
-    path: the set's file of 4 columns (path, label, two re-annotations); prefix: what
-    stands before `BAS/BAS_0001.tiff` in the ingested source's file names. Returns
-    MAP_COLUMNS, two rows (annotators `first`, `second`) for each image asked again;
-    an answer equal to the label is a vote for it. Source: Matek 2019, TCIA.
+    file: the set's table of 4 columns (path, label, two re-annotations); paths stay
+    as written there, `BAS/BAS_0001.tiff`. Returns MAP_COLUMNS, two rows (annotators
+    `first`, `second`) for each image asked again; an answer equal to the label is a
+    vote for it. Source: Matek 2019, TCIA.
     """
     names = ["file", "from", "first", "second"]
-    raw = pd.read_csv(path, sep=r"\s+", names=names, dtype=str, keep_default_na=False)
+    raw = pd.read_csv(file, sep=r"\s+", names=names, dtype=str, keep_default_na=False)
     table = raw.melt(["file", "from"], ["first", "second"], "annotator", "to")
     table = table[table["to"] != "nan"].sort_values(["file", "annotator"])
     types = CODES["lmu"] | {UNCERTAIN: UNCERTAIN}
     unknown = sorted((set(table["from"]) | set(table["to"])) - set(types))
     if unknown:
-        raise StudyError(f"{path}: unknown codes: {', '.join(unknown)}")
+        raise StudyError(f"annotations.dat: unknown codes: {', '.join(unknown)}")
     table["from"] = table["from"].map(types)
     table["to"] = table["to"].map(types)
-    table["file"] = prefix + table["file"]
     table = table.assign(source=source, reason="published re-annotation", date="2019")
     return table[list(MAP_COLUMNS)].reset_index(drop=True)

@@ -1,0 +1,47 @@
+"""Write the relabel map that AML-Cytomorphology_LMU's annotations.dat holds."""
+
+import io
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from cytobalance.cells import read_table, write_table
+from cytobalance.config import read_study
+from cytobalance.curation.relabel import lmu_reannotations
+from cytobalance.errors import StudyError
+from cytobalance.runtime import run_stage
+from cytobalance.sources.archive import open_archive
+from cytobalance.sources.labels import find_labels, read_text
+
+RAW = Path("data/raw")
+INGESTED = Path("data/ingested")
+OUT = Path("data/expert/lmu.csv")
+
+
+def main() -> None:
+    """data/raw/<source>, every source of layout `lmu` -> data/expert/lmu.csv."""
+    study = read_study()
+    names = [name for name, s in study.sources.items() if s.layout == "lmu"]
+    if not names:
+        raise StudyError("params.yaml: no source has the layout `lmu`, so no such map")
+    maps = pd.concat([map_source(name) for name in names], ignore_index=True)
+    write_table(OUT, maps)
+    print(f"wrote {OUT}; name {OUT.name} in relabel.maps to apply it")
+
+
+def map_source(name: str) -> pd.DataFrame:
+    """The second opinions on those images of the source that were ingested."""
+    archive = open_archive(RAW / name)
+    text = read_text(archive, find_labels(archive, "annotations.dat"))
+    maps = lmu_reannotations(io.StringIO(text), name)
+    # The file names `<CODE>/<CODE>_0001.tiff`; archives have folders above.
+    files = read_table(INGESTED / name / "cells.csv")["file"]
+    place = {"/".join(PurePosixPath(file).parts[-2:]): file for file in files}
+    maps["file"] = maps["file"].map(place)
+    gone = maps["file"].isna().sum()
+    print(f"{name}: {len(maps)} second opinions, {gone} on images not ingested")
+    return maps.dropna(subset="file")
+
+
+if __name__ == "__main__":
+    run_stage(main)
