@@ -20,7 +20,8 @@ format: $(READY)
 	ruff format .
 
 bench: $(READY) ## the speed figures of docs/speed.md, as ratios
-	for script in benchmarks/bench_*.py; do echo "== $$script"; python $$script; done
+	for script in benchmarks/bench_*.py; do \
+		echo "== $$script"; PYTHONPATH=src python $$script || exit 1; done
 
 expert: $(READY) ## the simulated expert's map, after a change of the simulator
 	python src/simulate_expert.py
@@ -36,7 +37,7 @@ requirements: $(READY) ## compile requirements.in
 	mv .requirements.partial requirements.txt
 
 clean: ## remove what a run makes; archives in data/incoming and the cache stay
-	rm -rf .cache .pytest_cache .ruff_cache dvc_plots data/raw data/ingested \
+	rm -rf .cache .pytest_cache .ruff_cache dvc_plots plots/report.html data/raw data/ingested \
 		data/relabelled.csv data/duplicates data/cells data/hold_out.csv \
 		data/synthetic data/splits data/predictions data/curves models
 

@@ -1,6 +1,5 @@
 """Stage `generate`: bring every class to the target with synthetic cells."""
 
-import argparse
 from pathlib import Path
 
 from cytobalance.balance.hold_out import visible_cells
@@ -10,16 +9,14 @@ from cytobalance.config import Study, read_study
 from cytobalance.devices import make_deterministic, pick_device
 from cytobalance.gan.generation import generate_cells
 from cytobalance.gan.models import load_generator
+from cytobalance.options import read_item
 from cytobalance.runtime import atomic_folder, derive_seed, run_stage, show_progress
 
 
 def main() -> None:
     """Write the synthetic cells of one GAN, class by class."""
     study = read_study()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--protocol", required=True, choices=study.protocols)
-    parser.add_argument("--gan", required=True, choices=study.gans)
-    options = parser.parse_args()
+    options = read_item(study, "protocol", "gan")
     make_deterministic()
 
     wanted = count_wanted(study, options.protocol)

@@ -1,25 +1,22 @@
 """Stage `oversample`: bring every class to the target without a GAN."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 
 from cytobalance.balance.hold_out import visible_cells
 from cytobalance.balance.oversample import oversample_cells
-from cytobalance.balance.target import synthetic_table, wanted_counts
+from cytobalance.balance.target import UNCUT, synthetic_table, wanted_counts
 from cytobalance.cells import create_images, read_cells, read_table, write_table
 from cytobalance.config import read_study
+from cytobalance.options import read_item
 from cytobalance.runtime import atomic_folder, run_stage
 
 
 def main() -> None:
     """Write the synthetic cells of one oversampler; none for plain and weighted."""
     study = read_study()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--protocol", required=True, choices=study.protocols)
-    parser.add_argument("--oversampler", required=True, choices=study.oversamplers)
-    options = parser.parse_args()
+    options = read_item(study, "protocol", "oversampler")
     protocol, oversampler = options.protocol, options.oversampler
 
     cells = read_cells(Path("data/cells"))
@@ -27,7 +24,7 @@ def main() -> None:
     rows = visible_cells(cells.table, hold_out, protocol)
     labels = cells.table["label"].to_numpy(str)[rows]
     wanted = dict.fromkeys(study.classes, 0)
-    if oversampler not in ("plain", "weighted"):
+    if oversampler not in UNCUT:
         wanted = wanted_counts(
             labels,
             study.classes,

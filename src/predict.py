@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image, UnidentifiedImageError
 
 from cytobalance.classify.networks import load_network
 from cytobalance.classify.training import predict_logits
+from cytobalance.curation.decode import crop_centre, decode, shrink
 from cytobalance.devices import make_deterministic, pick_device
 from cytobalance.errors import StudyError
 from cytobalance.runtime import run_stage
-
-SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"}
+from cytobalance.sources.entry import is_image_name
+from cytobalance.sources.members import UnreadableError
 
 
 def main() -> None:
@@ -24,14 +24,12 @@ def main() -> None:
     parser.add_argument("--model", required=True, type=Path)
     parser.add_argument(
         "--crop",
-        type=float,
+        type=read_crop,
         default=1.0,
-        help="centre part of the shorter side to keep, as in the study's sources",
+        help="the `crop` of the study's source that the images are like",
     )
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE|FOLDER")
     options = parser.parse_args()
-    if not 0 < options.crop <= 1:
-        raise StudyError(f"--crop {options.crop}: give a part above 0 and at most 1")
     trials = sorted(options.model.glob("trial_*.pt"))
     if not trials:
         raise StudyError(
@@ -68,31 +66,33 @@ def find_images(given: list[Path]) -> list[Path]:
     paths = []
     for path in given:
         if path.is_dir():
-            found = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES]
+            found = [
+                p for p in path.rglob("*") if p.is_file() and is_image_name(p.name)
+            ]
             if not found:
-                raise StudyError(
-                    f"{path} holds no images; legal: {' '.join(sorted(SUFFIXES))}"
-                )
+                raise StudyError(f"{path} holds no image files; name another folder")
             paths += sorted(found)
         else:
             paths.append(path)
     return paths
 
 
-def read_image(path: Path, crop: float, size: int) -> np.ndarray:
-    """Centre square of an image file as uint8 [size, size, 3], antialiased."""
+def read_image(path: Path, crop: float | int, size: int) -> np.ndarray:
+    """An image file as `ingest` takes it in: uint8 [size, size, 3]."""
     try:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
+        return shrink(crop_centre(decode(path.read_bytes()), crop), size)
     except FileNotFoundError:
         raise StudyError(f"{path} is missing; name image files or folders") from None
-    except (UnidentifiedImageError, OSError, ValueError) as error:
-        raise StudyError(f"{path} is no readable image ({error})") from None
-    side = min(image.size) * crop
-    left, top = ((length - side) / 2 for length in image.size)
-    box = (left, top, left + side, top + side)
-    # The box in the resize keeps fractions of pixels, and BOX averages areas.
-    return np.asarray(image.resize((size, size), Image.Resampling.BOX, box=box))
+    except UnreadableError as error:
+        raise StudyError(f"{path}: {error}; leave the file out") from None
+
+
+def read_crop(text: str) -> float | int:
+    """A part of the shorter side up to 1, or whole pixels from 2, as in params.yaml."""
+    number = float(text)
+    if not (0 < number <= 1 or (number >= 2 and number.is_integer())):
+        raise StudyError(f"--crop {text}: give a part up to 1, or whole pixels from 2")
+    return number if number <= 1 else int(number)
 
 
 if __name__ == "__main__":

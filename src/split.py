@@ -1,6 +1,5 @@
 """Stage `split`: the final train, test and validation table of one balancer."""
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
@@ -9,16 +8,14 @@ from cytobalance.balance.hold_out import PARTS
 from cytobalance.balance.split import split_cells
 from cytobalance.cells import read_table, write_table
 from cytobalance.config import read_study
+from cytobalance.options import read_item
 from cytobalance.runtime import run_stage
 
 
 def main() -> None:
     """Join real and synthetic cells by the protocol's rules and print the counts."""
     study = read_study()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--protocol", required=True, choices=study.protocols)
-    parser.add_argument("--balancer", required=True, choices=study.balancers)
-    options = parser.parse_args()
+    options = read_item(study, "protocol", "balancer")
     protocol, balancer = options.protocol, options.balancer
 
     cells = read_table(Path("data/cells/cells.csv"))

@@ -1,6 +1,5 @@
 """Stage `train_classifier`: fit all trials of one classifier and predict."""
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +11,7 @@ from cytobalance.classify.training import gather_cells, predict_logits, train
 from cytobalance.config import Study, read_study
 from cytobalance.devices import make_deterministic, pick_device
 from cytobalance.errors import StudyError
+from cytobalance.options import read_item
 from cytobalance.runtime import atomic_folder, derive_seed, run_stage
 
 PREDICTED_PARTS = ("test", "validation")
@@ -20,11 +20,7 @@ PREDICTED_PARTS = ("test", "validation")
 def main() -> None:
     """Train each trial from its own seed; write models, predictions and curves."""
     study = read_study()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--protocol", required=True, choices=study.protocols)
-    parser.add_argument("--balancer", required=True, choices=study.balancers)
-    parser.add_argument("--classifier", required=True, choices=study.classifiers)
-    options = parser.parse_args()
+    options = read_item(study, "protocol", "balancer", "classifier")
     key = f"{options.protocol}-{options.balancer}-{options.classifier}"
     make_deterministic()
 

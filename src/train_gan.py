@@ -1,6 +1,5 @@
 """Stage `train_gan`: fit one GAN on the cells that the protocol lets it see."""
 
-import argparse
 import hashlib
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from cytobalance.gan.batches import Batches
 from cytobalance.gan.engine import Training, train_gan
 from cytobalance.gan.models import build_gan, save_generator
 from cytobalance.gan.processes import own_share, start_fabric
+from cytobalance.options import read_item
 from cytobalance.runtime import atomic_folder, derive_seed, run_stage
 
 # Outside the graph: states of unfinished runs.
@@ -24,10 +24,7 @@ SCRATCH = Path(".cache/train_gan")
 def main() -> None:
     """Train, then write the averaged generator and its losses."""
     study = read_study()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--protocol", required=True, choices=study.protocols)
-    parser.add_argument("--gan", required=True, choices=study.gans)
-    options = parser.parse_args()
+    options = read_item(study, "protocol", "gan")
     make_deterministic()
 
     images, labels = read_visible(study, options.protocol)
@@ -66,7 +63,7 @@ def read_visible(study: Study, protocol: str) -> tuple[np.ndarray, np.ndarray]:
 def fingerprint(study: Study, gan: str, images: np.ndarray, labels: np.ndarray) -> str:
     """Identity of a training: settings, cells and code, 16 hex."""
     digest = hashlib.sha256(gan.encode())
-    settings = study.gan.model_dump_json(exclude={"save_minutes"})
+    settings = study.gan.model_dump_json()
     digest.update(f"{settings} {study.study.seed} {study.classes}".encode())
     digest.update(images.tobytes() + labels.tobytes())
     for path in sorted((Path(__file__).parent / "cytobalance/gan").glob("*.py")):

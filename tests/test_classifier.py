@@ -268,7 +268,7 @@ def test_predict_names_new_images(project, capsys, monkeypatch):
         (["--model", "models/none", str(folder)], "no trained classifier"),
         (["--model", model, "none.png"], "none.png"),
         (["--model", model, str(folder / "notes.txt")], "notes.txt"),
-        (["--model", model, "--crop", "2", str(folder)], "--crop"),
+        (["--model", model, "--crop", "1.5", str(folder)], "--crop 1.5"),
     ):
         monkeypatch.setattr("sys.argv", ["predict.py", *wrong])
         with pytest.raises(StudyError, match=message):

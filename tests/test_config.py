@@ -83,6 +83,28 @@ FAULTS = {
         ["oversample.neighbours.size", "image.size"],
     ),
     "twice": (lambda v: v["protocols"].append("paper"), ["protocols", "twice"]),
+    "betas": (lambda v: v["gan"].update(betas=[0.0, 1.5]), ["gan.betas", "1.5"]),
+    "infinite rate": (
+        lambda v: v["gan"].update(learning_rate=float("inf")),
+        ["gan.learning_rate"],
+    ),
+    "crop": (
+        lambda v: v["sources"]["pbc_simulated"].update(crop=1.5),
+        ["sources.pbc_simulated.crop:"],
+    ),
+    "a path for a map": (
+        lambda v: v["relabel"].update(maps=["../map.csv"]),
+        ["relabel.maps"],
+    ),
+    "unknown true count": (
+        lambda v: v["simulator"]["true_counts"].append("monoblasts"),
+        ["simulator.true_counts", "monoblasts"],
+    ),
+    "one class": (
+        lambda v: v["merge"].update(classes={"monocyte": ["monocyte"]}),
+        ["merge.classes", "2"],
+    ),
+    "no gan": (lambda v: v.update(gans=[]), ["gans"]),
     "no simulator": (lambda v: v.update(simulator=None), ["simulator"]),
 }
 
@@ -107,4 +129,12 @@ def test_not_yaml_and_not_there(tmp_path):
         read_study(path)
     path.write_text("- 1", encoding="utf-8")
     with pytest.raises(StudyError, match="groups"):
+        read_study(path)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = SHIPPED.read_text(encoding="utf-8")
+    path.write_text(text.replace("study:\n", "study:\n  seed: 1\n"), encoding="utf-8")
+    with pytest.raises(StudyError, match="`seed` stands twice"):
         read_study(path)

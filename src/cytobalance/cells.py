@@ -71,7 +71,13 @@ def read_cells(folder: Path) -> CellSet:
     """
     folder = Path(folder)
     table = read_table(folder / "cells.csv")
-    images = np.load(folder / "images.npy", mmap_mode="r")
+    try:
+        images = np.load(folder / "images.npy", mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        raise StudyError(
+            f"{folder}/images.npy is missing or damaged; delete the folder and run "
+            "`dvc repro`"
+        ) from None
     if len(images) != len(table):
         raise StudyError(
             f"{folder}: {len(images)} images but {len(table)} rows; "

@@ -2,10 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, get_args, get_origin
+from typing import get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
 from cytobalance.errors import StudyError
 from cytobalance.groups import (
@@ -49,7 +49,7 @@ class Study(Group):
     merge: Merge
     hold_out: HoldOut
     protocols: names_of(Protocol)
-    gans: Annotated[tuple[Gan, ...], Field(strict=False)]
+    gans: names_of(Gan)
     oversamplers: names_of(Oversampler)
     balancers: names_of(Balancer)
     classifiers: names_of(Classifier)
@@ -120,7 +120,17 @@ class Study(Group):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 floats: `1e-05` (as `dvc exp run -S` writes it) is a number."""
+    """YAML 1.2 floats: `1e-05` (as `dvc exp run -S` writes it) is a number.
+
+    A key that stands twice is refused, where YAML would take the last in silence.
+    """
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"key `{key}` stands twice, {node.start_mark}")
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(
@@ -151,7 +161,9 @@ def _explain(error: ValidationError) -> str:
     """One line: each faulty key with its group, what is wrong, what is legal."""
     parts = []
     for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"])
+        # A union's alternatives stand in the place as `constrained-float`.
+        place = [str(part) for part in item["loc"]]
+        key = ".".join(part for part in place if not part.startswith("constrained-"))
         if item["type"] == "extra_forbidden":
             legal = ", ".join(_group_at(item["loc"][:-1]).model_fields)
             parts.append(f"{key}: unknown key; legal keys here: {legal}")

@@ -4,14 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cytobalance.taxonomy import TYPES
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 Number = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 # YAML gives lists; strict models want tuples, which stay frozen.
-Betas = Annotated[tuple[float, float], Field(strict=False)]
+Betas = Annotated[tuple[Decay, Decay], Field(strict=False)]
+# A file's own name, never a path.
+File = Annotated[str, Field(pattern=r"^[^/\\]+$")]
 
 
 def names_of(legal):
@@ -96,14 +101,15 @@ class Simulator(Group):
     """Simulated smears: how many cells and patients, and which faults."""
 
     scale: Annotated[float, Field(gt=0, le=1)]  # of Hazra's Table 1
-    true_counts: Annotated[tuple[str, ...], Field(strict=False)]  # types not scaled
+    # Types that are not scaled.
+    true_counts: Annotated[tuple[Literal[TYPES], ...], Field(strict=False)]
     cells_per_patient: Number
     patient_variation: Annotated[float, Field(ge=0, le=3)]
     faults: Faults
 
 
 class Relabel(Group):
-    maps: Annotated[tuple[str, ...], Field(strict=False)]
+    maps: Annotated[tuple[File, ...], Field(strict=False)]
     rule: Literal["majority", "unanimous", "original"]
 
 
@@ -116,11 +122,11 @@ class Dedup(Group):
     max_difference: Positive
     min_correlation: Fraction
     conflicts: Literal["drop", "keep_first"]
-    decisions: Annotated[tuple[str, ...], Field(strict=False)]
+    decisions: Annotated[tuple[File, ...], Field(strict=False)]
 
 
 class Merge(Group):
-    classes: dict[Name, Annotated[tuple[str, ...], Field(strict=False, min_length=1)]]
+    classes: Annotated[dict[Name, names_of(str)], Field(min_length=2)]
 
     @model_validator(mode="after")
     def _check_types(self):
@@ -161,9 +167,8 @@ class GanGroup(Group):
     classifier_weight: NonNegative
     sampling: Literal["natural", "balanced"]
     mirror: bool
-    ema: Annotated[float, Field(ge=0, lt=1)]
+    ema: Decay
     precision: Literal["fp32", "bf16"]
-    save_minutes: Positive
 
 
 class Generate(Group):
@@ -213,5 +218,5 @@ class Assess(Group):
 
 class Evaluate(Group):
     confidence: Fraction
-    resamples: Number
+    resamples: Annotated[int, Field(ge=20)]
     calibration_bins: Number

@@ -1,7 +1,5 @@
 """The one table of cell types, classes, colours and the sources' own codes."""
 
-from dataclasses import dataclass
-
 # The 19 types of Hazra 2022, Table 1, in the order of the 12 classes they join.
 TYPES = (
     "basophil",
@@ -26,38 +24,21 @@ TYPES = (
 )
 
 
-@dataclass(frozen=True)
-class CellClass:
-    """One class of a study: its types, its sign in confusion matrices, its colour."""
-
-    types: tuple[str, ...]
-    short: str
-    colour: str
-
-
-# The 12 classes of Hazra 2022, Table 2, in the paper's index order (section 3.2).
-# Colours: one hue a class, far enough apart in lightness to survive grey printing.
-CLASSES = {
-    "basophil": CellClass(("basophil",), "BAS", "#4b3b8f"),
-    "eosinophil": CellClass(("eosinophil",), "EOS", "#e4572e"),
-    "erythroblast": CellClass(("erythroblast",), "EBO", "#a61c3c"),
-    "immature_granulocyte": CellClass(
-        ("immature_granulocyte", "myelocyte", "metamyelocyte"), "IG", "#e9a23b"
-    ),
-    "lymphocyte": CellClass(
-        ("lymphocyte", "lymphocyte_atypical", "lymphocyte_typical"), "LYM", "#2e86ab"
-    ),
-    "monoblast": CellClass(("monoblast",), "MOB", "#17594a"),
-    "monocyte": CellClass(("monocyte",), "MON", "#5aa897"),
-    "myeloblast": CellClass(("myeloblast",), "MYB", "#7a306c"),
-    "neutrophil": CellClass(
-        ("neutrophil", "neutrophil_band", "neutrophil_segmented"), "NEU", "#c87fb3"
-    ),
-    "platelet": CellClass(("platelet",), "PLT", "#8d8741"),
-    "promyelocyte": CellClass(
-        ("promyelocyte", "promyelocyte_bilobed"), "PMO", "#b5651d"
-    ),
-    "smudge_cell": CellClass(("smudge_cell",), "KSC", "#6c757d"),
+# Colours of the 12 classes of Hazra 2022, Table 2, in the paper's index order (section
+# 3.2): one hue a class, far enough apart in lightness to survive grey printing.
+COLOURS = {
+    "basophil": "#4b3b8f",
+    "eosinophil": "#e4572e",
+    "erythroblast": "#a61c3c",
+    "immature_granulocyte": "#e9a23b",
+    "lymphocyte": "#2e86ab",
+    "monoblast": "#17594a",
+    "monocyte": "#5aa897",
+    "myeloblast": "#7a306c",
+    "neutrophil": "#c87fb3",
+    "platelet": "#8d8741",
+    "promyelocyte": "#b5651d",
+    "smudge_cell": "#6c757d",
 }
 
 # Codes of each published layout -> type. None: a code that the layout defines and

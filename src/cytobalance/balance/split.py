@@ -4,13 +4,11 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.balance.hold_out import PARTS, visible_cells
-from cytobalance.balance.target import class_target
+from cytobalance.balance.target import UNCUT, class_target
 from cytobalance.config import Study
 from cytobalance.runtime import random_stream
 
 SPLIT_COLUMNS = ("cell_id", "origin", "row", "label", "part", "weight")
-# Balancers that leave the counts as they are.
-UNCUT = ("plain", "weighted")
 
 
 def split_cells(

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+# Balancers that leave the cells as they are: no synthetic cells, none cut.
+UNCUT = ("plain", "weighted")
+
 
 def class_target(target: int, protocol: str, train_fraction: float) -> int:
     """Cells a class is brought to: the pool (`paper`) or the training part of it."""

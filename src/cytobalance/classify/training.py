@@ -1,11 +1,13 @@
 """Train one classifier: a fixed number of steps over cells that sit in memory."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cytobalance.errors import StudyError
 from cytobalance.groups import ClassifierGroup
 from cytobalance.runtime import show_progress
 
@@ -72,6 +74,11 @@ def train(
         row = run_epoch(network, cells, own, optimiser, schedule, settings.precision)
         checked, score = validate(network, validation, settings.precision)
         curve.append({"epoch": epoch + 1, **row, **checked})
+        if not all(math.isfinite(value) for value in curve[-1].values()):
+            raise StudyError(
+                f"training diverged in epoch {epoch + 1}; lower "
+                "classifier.learning_rate, or set classifier.precision to fp32"
+            )
         if score > best:
             best = score
             kept = {k: v.clone() for k, v in network.state_dict().items()}

@@ -111,6 +111,8 @@ def _decode_plain_jpeg(data: bytes) -> np.ndarray | None:
     """
     if not (data.startswith(b"\xff\xd8\xff") and data.endswith(b"\xff\xd9")):
         return None
+    if len(data) < 12:  # too short for the fields read below
+        return None
     at = 2
     while data[at + 1] in PLAIN_SEGMENTS:
         at += 2 + int.from_bytes(data[at + 2 : at + 4])

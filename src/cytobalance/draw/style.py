@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from cytobalance.runtime import atomic_file
-from cytobalance.taxonomy import CLASSES
+from cytobalance.taxonomy import COLOURS
 
 INK = "#1f2933"
 QUIET = "#6b7785"
@@ -45,7 +45,7 @@ matplotlib.rcParams.update(
 def class_colours(classes: tuple[str, ...]) -> dict[str, str]:
     """Colour of each class: the taxonomy's own, or the next of a fixed cycle."""
     return {
-        label: CLASSES[label].colour if label in CLASSES else CYCLE[i % len(CYCLE)]
+        label: COLOURS.get(label, CYCLE[i % len(CYCLE)])
         for i, label in enumerate(classes)
     }
 

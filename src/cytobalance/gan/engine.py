@@ -16,6 +16,8 @@ from cytobalance.runtime import atomic_file, show_progress
 
 # Rows of the table of losses, at most; reading a loss waits for the device.
 LOG_ROWS = 200
+# Between saved states; a killed run goes on from the last.
+SAVE_SECONDS = 120
 
 
 class Training:
@@ -128,7 +130,7 @@ def average_gradients(network: nn.Module, fabric: Fabric) -> None:
 def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
     """Train to `settings.iterations`; go on from `state_file` where it exists.
 
-    The state is saved every `save_minutes`. A killed run started again ends with the
+    The state is saved every SAVE_SECONDS. A killed run started again ends with the
     same weights, bit for bit on a CPU.
     """
     total = training.settings.iterations
@@ -142,6 +144,6 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
         numbers = training.run_iteration(batches)
         if training.iteration % every == 0 or training.iteration == total:
             training.log(numbers)
-        if time.monotonic() - saved > 60 * training.settings.save_minutes:
+        if time.monotonic() - saved > SAVE_SECONDS:
             training.save(state_file)
             saved = time.monotonic()

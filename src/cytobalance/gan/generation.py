@@ -24,9 +24,8 @@ def generate_cells(
     The cells depend on seed and class alone: z is drawn on the CPU, class by class.
     """
     random = torch.Generator().manual_seed(derive_seed(seed, label))
-    for start in range(0, count, batch):
-        size = min(batch, count - start)
-        z = torch.randn(size, generator.latent, generator=random).to(device)
-        y = torch.full((size,), label, device=device)
-        pixels = generator(z, y).float().add_(1).mul_(127.5).round_().clamp_(0, 255)
+    for part in torch.randn(count, generator.latent, generator=random).split(batch):
+        y = torch.full((len(part),), label, device=device)
+        made = generator(part.to(device), y).float()
+        pixels = made.add_(1).mul_(127.5).round_().clamp_(0, 255)
         yield pixels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

@@ -1,5 +1,6 @@
 """The GANs by name, and the generator file that a trained one leaves."""
 
+import pickle
 from pathlib import Path
 
 import torch
@@ -38,8 +39,13 @@ def load_generator(path: Path, classes: tuple[str, ...]) -> Generator:
     """Read a generator; StudyError where it is missing or made for other classes."""
     if not path.exists():
         raise StudyError(f"{path} is missing; run `dvc repro train_gan`")
-    state = torch.load(path, weights_only=True)
-    about = state["about"]
+    try:
+        state = torch.load(path, weights_only=True)
+        about = state["about"]
+    except (OSError, RuntimeError, KeyError, pickle.UnpicklingError):
+        raise StudyError(
+            f"{path} is no generator file; delete it and run `dvc repro train_gan`"
+        ) from None
     if about["classes"] != list(classes):
         raise StudyError(
             f"{path} makes other classes than merge.classes; run `dvc repro train_gan`"
