@@ -1,6 +1,7 @@
 """What each score of a GAN means: collapse, copies, wrong labels, and known values."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import scipy.linalg
 import scipy.signal
 import torch
 import yaml
+from cell_sets import write_cells
 
 import assess
 from cytobalance.balance.hold_out import hold_out_cells
-from cytobalance.cells import write_cells, write_table
+from cytobalance.cells import write_table
 from cytobalance.classify.networks import SequentialCNN, save_network
 from cytobalance.config import read_study
 from cytobalance.score import features as features_module
@@ -27,8 +29,10 @@ from cytobalance.score.distributions import (
     precision_recall,
 )
 from cytobalance.score.fidelity import (
-    compare_pairs,
+    Selection,
+    measure_likeness,
     nearest_cells,
+    oriented_cells,
     structural_similarity,
 )
 from cytobalance.score.memorisation import memorised_share
@@ -192,7 +196,7 @@ def test_ssim_against_wang_2004_written_out():
 
 def test_pairs_have_known_values():
     real = np.full((2, SIZE, SIZE, 3), 100, np.uint8)
-    found = compare_pairs(np.stack([real[0], real[0] + 51]), real, CPU)
+    found = measure_likeness(np.stack([real[0], real[0] + 51]), real, CPU)
     assert found["psnr"].tolist() == pytest.approx([100, -20 * np.log10(0.2)])
     assert found["l1"].tolist() == pytest.approx([0, 20])
     assert found["l2"].tolist() == pytest.approx([0, 4])
@@ -202,12 +206,28 @@ def test_pairs_have_known_values():
 def test_the_nearest_cell_is_the_nearest():
     images, among = images_of(5, 1), images_of(40, 2)
     among[7] = images[3]
-    distances, rows = nearest_cells(images, among, 2, CPU)
-    gap = images[:, None].astype(float) - among[None]
-    wanted = np.sqrt((gap**2).mean((2, 3, 4)))
-    assert np.allclose(distances, np.sort(wanted, axis=1)[:, :2])
-    assert (rows == np.argsort(wanted, axis=1)[:, :2]).all()
-    assert distances[3, 0] == 0 and rows[3, 0] == 7
+    nearest = nearest_cells(images, among, 2, CPU)
+    gap = images[:, None, None].astype(float) - eight_of(among)[None]
+    wanted = np.sqrt((gap**2).mean((3, 4, 5))).min(1)
+    assert np.allclose(nearest.distance, np.sort(wanted, axis=1)[:, :2])
+    assert (nearest.row == np.argsort(wanted, axis=1)[:, :2]).all()
+    assert nearest.distance[3, 0] == 0 and nearest.row[3, 0] == 7
+
+
+def eight_of(images):
+    """All orientations of cells: [8, N, S, S, 3]."""
+    turned = [np.rot90(images, k, (1, 2)) for k in range(4)]
+    return np.stack([*turned, *(x[:, :, ::-1] for x in turned)])
+
+
+def test_the_nearest_cell_is_found_however_turned_and_in_whatever_chunk():
+    among = images_of(600, 2)
+    images = eight_of(among[599:])[:, 0].copy()
+    few = Selection(among, np.arange(50, 600))
+    nearest = nearest_cells(images, few, 2, CPU)
+    assert (nearest.row[:, 0] == 549).all() and (nearest.row[:, 1] != 549).all()
+    assert (nearest.distance[:, 0] == 0).all() and (nearest.distance[:, 1] > 0).all()
+    assert np.array_equal(oriented_cells(few, nearest), images)
 
 
 def test_copies_are_found_and_new_or_blurred_cells_are_not():
@@ -221,9 +241,11 @@ def test_copies_are_found_and_new_or_blurred_cells_are_not():
     assert memorised_share(copies, training, held_out, CPU) > 0.98
     assert memorised_share(fresh, training, held_out, CPU) < 0.15
     # Nearer to all of them than real cells are, but a copy of none.
-    assert nearest_cells(blurred, training, 1, CPU)[0].mean() < 33
+    assert nearest_cells(blurred, training, 1, CPU).distance.mean() < 33
     assert memorised_share(blurred, training, held_out, CPU) < 0.15
     assert memorised_share(copies, training, held_out[:19], CPU) is None
+    mirrored = np.rot90(copies, 3, (1, 2))[:, :, ::-1].copy()
+    assert memorised_share(mirrored, training, held_out, CPU) > 0.98
 
 
 # The whole
@@ -252,6 +274,7 @@ def cells():
     return {
         label: ClassCells(
             images_of(60, 10 + k, TONES[k]),
+            images_of(60, 10 + k, TONES[k]),
             images_of((0, 50, 90)[k], 20 + k, TONES[k]),
             images_of(40, 30 + k, TONES[k]),
         )
@@ -265,7 +288,7 @@ def test_labels_are_judged_against_what_was_asked_for(cells):
     # A third of the cells made as platelets are monocytes.
     mixed = cells["platelet"].synthetic.copy()
     mixed[:30] = cells["monocyte"].synthetic[:30]
-    platelet = ClassCells(cells["platelet"].real, mixed, cells["platelet"].held_out)
+    platelet = replace(cells["platelet"], synthetic=mixed)
     wrong = assess_gan(cells | {"platelet": platelet}, ToneClassifier(), "cells", CPU)
     assert wrong["overall"]["label_accuracy"] == pytest.approx(110 / 140, abs=1e-4)
     classes = wrong["classes"]
@@ -287,10 +310,38 @@ def test_every_missing_number_has_its_reason(cells):
     json.dumps(scores, allow_nan=False)
 
 
+def test_the_floor_compares_the_same_classes_and_counts_as_the_gan_gets(cells):
+    scores = assess_gan(cells, ToneClassifier(), "cells", CPU)
+    counts = [own["compared_cells"] for own in scores["classes"].values()]
+    assert counts == [0, 40, 40] and scores["overall"]["compared_cells"] == 80
+    # A GAN that draws the held-out cells themselves scores what the floor is.
+    perfect = {
+        label: replace(own, synthetic=own.held_out[: len(own.synthetic)])
+        for label, own in cells.items()
+    }
+    overall = assess_gan(perfect, ToneClassifier(), "cells", CPU)["overall"]
+    assert overall["floor"] == {name: overall[name] for name in overall["floor"]}
+    # Cells of a class that the GAN made none of change neither.
+    basophil = replace(cells["basophil"], held_out=cells["platelet"].held_out)
+    other = assess_gan(perfect | {"basophil": basophil}, ToneClassifier(), "cells", CPU)
+    assert other["overall"]["floor"] == overall["floor"]
+
+
+def test_a_copy_of_a_cell_outside_the_sample_is_found(cells):
+    training = images_of(90, 50, TONES[1])
+    copier = ClassCells(
+        training, training[:30], training[30:], cells["monocyte"].held_out
+    )
+    scores = assess_gan({"monocyte": copier}, ToneClassifier(), "cells", CPU)
+    assert scores["classes"]["monocyte"]["memorised"] == 1
+    assert scores["classes"]["monocyte"]["psnr"] == 100
+    assert scores["overall"]["training_cells"] == 90
+    assert scores["overall"]["real_cells"] == 30
+
+
 def test_a_gan_that_saw_everything_is_not_called_a_copier(cells):
     none = {
-        label: ClassCells(own.real, own.synthetic, own.held_out[:0])
-        for label, own in cells.items()
+        label: replace(own, held_out=own.held_out[:0]) for label, own in cells.items()
     }
     scores = assess_gan(none, ToneClassifier(), "cells", CPU)
     assert scores["overall"]["memorised"] is None
@@ -370,5 +421,9 @@ def test_the_stage_writes_scores_and_a_sheet_twice_alike(
     assert list(scores["classes"]) == list(CLASSES)
     counts = [own["synthetic_cells"] for own in scores["classes"].values()]
     assert counts == [20, 30, 0]  # at most assess.cells of each
+    dealt = pd.read_csv(project / "data/hold_out.csv")
+    train = dealt["pool"] if protocol == "paper" else dealt["part"] == "train"
+    assert scores["overall"]["training_cells"] == train.sum()  # copies: all of them
+    assert scores["overall"]["real_cells"] == 90
     held_out = scores["overall"]["held_out_cells"]
     assert held_out == (0 if protocol == "paper" else 54)

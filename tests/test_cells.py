@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cell_sets import write_cells
 
 from cytobalance.cells import (
     create_images,
     pixel_id,
     read_cells,
     read_table,
-    write_cells,
     write_table,
 )
 from cytobalance.errors import StudyError

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from cell_sets import write_cells
 
 import predict
 import train_classifier
-from cytobalance.cells import read_table, write_cells, write_table
+from cytobalance.cells import read_table, write_table
 from cytobalance.classify.networks import SequentialCNN, load_network
 from cytobalance.classify.training import (
     Cells,

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from cell_sets import write_cells
 from imblearn.over_sampling import ADASYN, SMOTE
 
 from cytobalance.balance.oversample import (
@@ -17,7 +18,7 @@ from cytobalance.balance.oversample import (
     plan_smote,
     reduce_images,
 )
-from cytobalance.cells import read_cells, write_cells, write_table
+from cytobalance.cells import read_cells, write_table
 from cytobalance.config import read_study
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.errors import StudyError
-from cytobalance.runtime import atomic_file, atomic_folder
+from cytobalance.runtime import atomic_file
 
 # Columns of a real cell set. `group` holds what must stay on one side of a split.
 CELL_COLUMNS = (
@@ -94,11 +94,3 @@ def create_images(folder: Path, count: int, size: int) -> np.ndarray:
         np.save(path, np.zeros(shape, np.uint8))
         return np.zeros(shape, np.uint8)
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-
-
-def write_cells(folder: Path, images: np.ndarray, table: pd.DataFrame) -> None:
-    """Write a cell set atomically. images: uint8 [N, S, S, 3], table: N rows."""
-    assert len(images) == len(table) and images.dtype == np.uint8
-    with atomic_folder(folder) as partial:
-        np.save(partial / "images.npy", images)
-        write_table(partial / "cells.csv", table)
