@@ -14,6 +14,7 @@ from cytobalance.draw.sheet import draw_gan_sheet
 from cytobalance.metrics import write_metrics
 from cytobalance.runtime import random_stream, run_stage
 from cytobalance.score.assessment import ClassCells, assess_gan
+from cytobalance.score.fidelity import Selection
 
 
 def main() -> None:
@@ -37,6 +38,7 @@ def main() -> None:
 
     drawn = {
         label: ClassCells(
+            Selection(cells.images, rows_of(cells, seen, label)),
             draw_cells(cells, seen, label, study, "real"),
             draw_cells(synthetic, np.arange(len(synthetic)), label, study, "synthetic"),
             draw_cells(cells, unseen, label, study, "held_out"),
@@ -73,9 +75,14 @@ def draw_cells(
     cells: CellSet, rows: np.ndarray, label: str, study: Study, kind: str
 ) -> np.ndarray:
     """Up to assess.cells images of a class among `rows`, drawn at random."""
-    own = rows[(cells.table["label"].to_numpy(str) == label)[rows]]
+    own = rows_of(cells, rows, label)
     stream = random_stream(study.study.seed, "assess", kind, label)
     return cells.images[stream.permutation(own)[: study.assess.cells]]
+
+
+def rows_of(cells: CellSet, rows: np.ndarray, label: str) -> np.ndarray:
+    """Those of `rows` that hold cells of a class."""
+    return rows[(cells.table["label"].to_numpy(str) == label)[rows]]
 
 
 def print_scores(scores: dict) -> None:

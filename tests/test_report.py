@@ -80,6 +80,10 @@ def test_summary_is_short_and_names_the_simulated_study(study):
     summary = summary_of(study)
     assert 15 <= leaves(summary) <= 40
     assert "Simulated" in summary["study"]
+    assert list(summary).index("simulated") == 1 and summary["simulated"] is True
+    for name in ("scores", "recall_by_class"):
+        table = pd.read_csv(study / f"plots/tables/{name}.csv")
+        assert set(table["data"]) == {"simulated"}
     assert summary["rare_classes"] == "monoblast"
 
 
@@ -156,6 +160,42 @@ def test_page_gives_the_answer_before_all_else(study):
         assert f"{100 * gain['value']:+.1f}".replace("-", "−") in line
 
 
+def test_lead_and_named_classes_carry_their_caveats(study):
+    lead, rest = page_of(study).split('class="lead">')[1].split("</p>", 1)
+    assert "helped in 1 of 2 ways" in lead
+    assert rest.startswith("<p>2 ways were compared with no balancing")
+    assert "better at monoblast" in rest
+    assert "3 tests a balancer, not corrected for their number" in rest
+
+
+def test_one_trial_names_no_class(study, tmp_path):
+    copy = tmp_path / "once"
+    shutil.copytree(study, copy)
+    for path in (copy / "metrics/classifiers").glob("*.json"):
+        record = json.loads(path.read_text())
+        rows = record["misses"]["rows"]
+        record["misses"]["rows"] = [row for row in rows if row[0] == 0]
+        path.write_text(json.dumps(record | {"trials": 1}))
+    run_in(copy, report.main)
+    answer = page_of(copy).split('class="answer"')[1].split("<nav>")[0]
+    assert "One training of each classifier can&#x27;t tell" in answer
+    for words in ("better at", "worse at", "no single class", "ways were compared"):
+        assert words not in answer
+
+
+def test_rare_classes_are_the_same_everywhere(study, tmp_path):
+    """Under `paper` another class may be the rarest: held-out training cells decide."""
+    copy = tmp_path / "rare"
+    shutil.copytree(study, copy)
+    for path in (copy / "metrics/classifiers").glob("paper-*.json"):
+        record = json.loads(path.read_text())
+        record["cells"]["train"]["real"] = [1, 200, 300]
+        path.write_text(json.dumps(record))
+    run_in(copy, report.main)
+    assert summary_of(copy) == summary_of(study)
+    assert summary_of(copy)["rare_classes"] == "monoblast"
+
+
 def test_page_says_simulated_and_a_real_study_does_not(study, tmp_path):
     assert '<div class="banner">Simulated data: Simulated' in page_of(study)
     copy = tmp_path / "real"
@@ -168,6 +208,7 @@ def test_page_says_simulated_and_a_real_study_does_not(study, tmp_path):
     before = (copy / "plots/figures/gains.png").read_bytes()
     run_in(copy, report.main)
     assert 'class="banner"' not in page_of(copy)
+    assert summary_of(copy)["simulated"] is False
     assert (copy / "plots/figures/gains.png").read_bytes() != before
 
 

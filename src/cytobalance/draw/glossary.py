@@ -25,7 +25,9 @@ GLOSSARY = {
     ),
     "interval": (
         "the range of values that fit the data at the study's confidence: it covers "
-        "the choice of patients and cells for the test, and the chance in training."
+        "the choice of patients and cells for the test, and the chance in training. "
+        "Those of recall and specificity of a class cover the choice of patients and "
+        "cells alone."
     ),
     "gain": (
         "score with balancing minus score without, on the same test cells; one point "
@@ -56,6 +58,8 @@ CAVEATS = (
     "little of it. One tells nothing, so there is no verdict then.",
     "Sources without patient ids count each cell as a patient of its own, save copies; "
     "their intervals are too narrow by what a patient's cells have in common.",
+    "Under protocol “paper” each synthetic test cell counts as a patient of its own, "
+    "though it may be made from another test cell: intervals there are too narrow.",
     "The best balancer, shown in the galleries, is picked by its test score, which "
     "flatters it a little.",
 )

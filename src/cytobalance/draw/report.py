@@ -5,6 +5,7 @@ from html import escape
 from cytobalance.draw import evidence, page, sections
 from cytobalance.draw.material import Material
 from cytobalance.draw.wording import (
+    describe_chance,
     describe_classes,
     describe_gan,
     describe_optimism,
@@ -62,18 +63,22 @@ def _anchor(name: str) -> str:
 def _answer(findings: Findings, classifier: str) -> str:
     """The box on top: verdict, a line a balancer, GAN against the rest, flattery."""
     parts = [page.paragraph(lead(findings, classifier), "lead")]
+    if text := describe_chance(findings, classifier):
+        parts.append(page.paragraph(text))
     gains = findings.gains[classifier].get(BASELINE)
     if gains:
         record = findings.of("heldout", classifier)[BASELINE]
         lines = []
         for name, gain in gains.items():
             main, rare = gain["balanced_accuracy"], gain["rare_recall"]
-            changed = describe_classes(gain, record["classes"])
+            notes = [
+                f"rare classes {points(rare['value'])} {point_span(rare)}",
+                describe_classes(gain, record["classes"]),
+            ]
             lines.append(
                 f"<li><b>{escape(name)}</b> {points(main['value'])} points "
                 f"<small>{point_span(main)}</small> {page.chip(verdict(gain))}<br>"
-                f"<small>rare classes {points(rare['value'])} {point_span(rare)}; "
-                f"{escape(changed)}</small></li>"
+                f"<small>{escape('; '.join(filter(None, notes)))}</small></li>"
             )
         level = f"{100 * record['confidence']:.0f} %"
         parts.append(
@@ -83,6 +88,13 @@ def _answer(findings: Findings, classifier: str) -> str:
             )
         )
         parts.append(f"<ul>{''.join(lines)}</ul>")
+        if record["trials"] > 1:
+            text = (
+                "A class is named where its own interval leaves out 0. That is "
+                f"{len(record['classes'])} tests a balancer, not corrected for their "
+                "number: some may be named by chance alone."
+            )
+            parts.append(page.paragraph(text, "quiet"))
         parts += [page.paragraph(text) for text in describe_gan(findings, classifier)]
     if text := describe_optimism(findings, classifier):
         parts.append(page.paragraph(text))

@@ -100,6 +100,19 @@ def lead(findings: Findings, classifier: str) -> str:
     return text + (f" It hurt with {list_words(hurt)}." if hurt else "")
 
 
+def describe_chance(findings: Findings, classifier: str) -> str:
+    """What to hold against the lead where several ways were tried; else nothing."""
+    over_plain = findings.gains[classifier].get(BASELINE, {})
+    if len(over_plain) < 2 or ONE_TRIAL in map(verdict, over_plain.values()):
+        return ""
+    confidence = findings.of("heldout", classifier)[BASELINE]["confidence"]
+    return (
+        f"{len(over_plain)} ways were compared with no balancing, each at "
+        f"{100 * confidence:.0f} % and without correction for their number: the more "
+        "are tried, the likelier one seems to help or hurt by chance."
+    )
+
+
 def describe_test(findings: Findings, classifier: str) -> str:
     """What the answer rests on: cells, groups, trials, rare classes."""
     record = findings.of("heldout", classifier)[BASELINE]
@@ -137,7 +150,12 @@ def describe_gan(findings: Findings, classifier: str) -> list[str]:
 
 
 def describe_classes(gain: dict[str, Any], classes: list[str]) -> str:
-    """Which classes' recall rose or fell beyond chance, class by class."""
+    """Classes whose own interval of recall lies above or below 0; "" with one trial.
+
+    Uncorrected for the number of classes: the page has to say so beside it.
+    """
+    if gain["trials"] < 2:
+        return ""
     found = gain["recall"]
     up, down = [], []
     for i, label in enumerate(classes):

@@ -22,15 +22,22 @@ from cytobalance.score.features import (
     view_by_classifier,
     view_by_inception,
 )
-from cytobalance.score.fidelity import compare_pairs, nearest_cells
+from cytobalance.score.fidelity import (
+    Selection,
+    measure_likeness,
+    nearest_cells,
+    oriented_cells,
+)
 from cytobalance.score.memorisation import LEAST_HELD_OUT, LEVEL, memorised_share
 
 PAIRED = ("psnr", "ssim", "l1", "l2", "lpips")
 LABELLED = ("label_precision", "label_recall", "label_f1")
 WHAT_IS_COMPARED = (
-    "overall distances compare as many synthetic as real cells of each class, since "
-    "the classes' proportions differ by intent; `floor` compares held-out real cells "
-    "with the real cells the GAN saw in the same way: what a perfect GAN comes near to"
+    "overall distances and IS take `compared_cells` of each class and kind, as many as "
+    "there are of the scarcest kind, since the classes' proportions differ by intent; "
+    "`floor` puts as many held-out real cells of the same classes in the place of the "
+    "synthetic ones: what a perfect GAN comes near to. Classes without synthetic "
+    "cells are in neither"
 )
 
 
@@ -38,9 +45,11 @@ WHAT_IS_COMPARED = (
 class ClassCells:
     """Cells of one class, uint8 [., S, S, 3] each.
 
-    real: those the GAN saw; held_out: real cells it never saw, none where it saw all.
+    training: all that the GAN saw; real: those of them that are compared with the
+    others; held_out: real cells it never saw, none where it saw all.
     """
 
+    training: np.ndarray | Selection
     real: np.ndarray
     synthetic: np.ndarray
     held_out: np.ndarray
@@ -61,13 +70,13 @@ def assess_gan(
     labels = list(cells)
     told = {c: view_by_classifier(classifier, cells[c].synthetic) for c in labels}
     views = _view_all(cells, classifier, features, device, notes)
-    classes = {label: _count(cells[label]) for label in labels}
+    classes = _count(cells)
     overall: dict[str, Any] = {
         name: sum(counts[name] for counts in classes.values())
-        for name in ("real_cells", "synthetic_cells", "held_out_cells")
+        for name in classes[labels[0]]
     }
 
-    overall |= _compare_overall(views, "synthetic")
+    overall |= _compare_overall(views, classes, "synthetic")
     for label in labels:
         found = dict.fromkeys(DISTANCES)
         if views:
@@ -79,7 +88,8 @@ def assess_gan(
     _score_labels(told, labels, overall, classes)
     _score_pairs(cells, features, device, overall, classes, notes)
     _score_copies(cells, device, overall, classes, notes)
-    overall["floor"] = _compare_overall(views, "held_out")
+    floor = views if overall["held_out_cells"] else {}
+    overall["floor"] = _compare_overall(floor, classes, "held_out")
     if not overall["held_out_cells"]:
         notes.append("floor: null, since the GAN saw all real cells of this protocol")
     if views:
@@ -117,14 +127,17 @@ def _view_all(cells, classifier, features, device, notes) -> dict[str, dict[str,
     }
 
 
-def _compare_overall(views, kind: str) -> dict[str, float | None]:
-    """Distances and IS of one kind of cells against the real ones, classes evened."""
+def _compare_overall(views, classes, kind: str) -> dict[str, float | None]:
+    """Distances and IS of one kind of cells against the real ones, classes evened.
+
+    All depend on the number of cells, so every kind is compared with the same.
+    """
     found = dict.fromkeys((*DISTANCES, "is_mean", "is_sd"))
     if not views:
         return found
     real, other, logits = [], [], []
-    for own in views.values():
-        count = min(len(own["real"]), len(own[kind]))
+    for label, own in views.items():
+        count = classes[label]["compared_cells"]
         real.append(own["real"].features[:count])
         other.append(own[kind].features[:count])
         logits.append(own[kind].logits[:count])
@@ -159,8 +172,9 @@ def _score_pairs(cells, features, device, overall, classes, notes) -> None:
     """Compare each synthetic cell with its nearest real cell of the class (Table 7)."""
     notes.append(
         "psnr, ssim, l1, l2, lpips: of each synthetic cell and the nearest (root mean "
-        "square of pixels) real cell of its class that the GAN saw; l1 and l2 are mean "
-        "absolute and mean squared difference in percent"
+        "square of pixels) of all real cells of its class that the GAN saw, turned and "
+        "mirrored to meet it; l1 and l2 are mean absolute and mean squared difference "
+        "in percent"
     )
     lpips = None
     if features == "cells":
@@ -173,11 +187,12 @@ def _score_pairs(cells, features, device, overall, classes, notes) -> None:
     everyone = []
     for label, own in cells.items():
         classes[label] |= dict.fromkeys(PAIRED)
-        if not len(own.synthetic) or not len(own.real):
+        if not len(own.synthetic) or not len(own.training):
             continue
-        _, rows = nearest_cells(own.synthetic, own.real, 1, device)
-        nearest = own.real[rows[:, 0]]
-        found = compare_pairs(own.synthetic, nearest, device)
+        nearest = oriented_cells(
+            own.training, nearest_cells(own.synthetic, own.training, 1, device)
+        )
+        found = measure_likeness(own.synthetic, nearest, device)
         if lpips is not None:
             found["lpips"] = perceptual_distances(lpips, own.synthetic, nearest)
         everyone.append(found)
@@ -192,12 +207,13 @@ def _score_copies(cells, device, overall, classes, notes) -> None:
     notes.append(
         f"memorised: share of synthetic cells whose nearest training cell is nearer, "
         f"against the second nearest, than it is for {LEVEL:.0%} of held-out real "
-        f"cells of the class (root mean square of pixels); about {LEVEL} is chance; "
+        f"cells of the class (root mean square of pixels; all training cells are "
+        f"searched, turned by quarters and mirrored too); about {LEVEL} is chance; "
         f"null below {LEAST_HELD_OUT} held-out cells"
     )
     total = copied = 0
     for label, own in cells.items():
-        share = memorised_share(own.synthetic, own.real, own.held_out, device)
+        share = memorised_share(own.synthetic, own.training, own.held_out, device)
         classes[label]["memorised"] = share
         if share is not None:
             total += len(own.synthetic)
@@ -217,9 +233,17 @@ def _note_missing(classes: dict[str, dict], notes: list[str]) -> None:
             notes.append(f"{reason}: {', '.join(missing)}")
 
 
-def _count(own: ClassCells) -> dict[str, Any]:
+def _count(cells: dict[str, ClassCells]) -> dict[str, dict[str, Any]]:
+    """Cells of each class and kind, and as how many each kind is compared overall."""
+    known = any(len(own.held_out) for own in cells.values())
+    kinds = ("real", "synthetic", "held_out") if known else ("real", "synthetic")
     return {
-        "real_cells": len(own.real),
-        "synthetic_cells": len(own.synthetic),
-        "held_out_cells": len(own.held_out),
+        label: {
+            "training_cells": len(own.training),
+            "real_cells": len(own.real),
+            "synthetic_cells": len(own.synthetic),
+            "held_out_cells": len(own.held_out),
+            "compared_cells": min(len(getattr(own, kind)) for kind in kinds),
+        }
+        for label, own in cells.items()
     }

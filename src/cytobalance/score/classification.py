@@ -2,15 +2,8 @@
 
 import numpy as np
 
-# Scores of one class against the rest, and scores of the whole matrix.
+# Scores of one class against the rest.
 CLASS_SCORES = ("recall", "precision", "f1", "specificity", "accuracy")
-OVERALL_SCORES = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_precision",
-    "macro_f1",
-    "macro_specificity",
-)
 
 
 def count_confusion(label: np.ndarray, predicted: np.ndarray, n: int) -> np.ndarray:

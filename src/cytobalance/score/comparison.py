@@ -33,7 +33,7 @@ ONE_TRIAL = "one trial can't tell"
 def rare_classes(record: dict[str, Any]) -> list[str]:
     """The smallest third of the classes (at least one) by real training cells.
 
-    record: of any classifier under `heldout`. In class order.
+    record: of a classifier trained on cells that no balancer added to. In class order.
     """
     counts = record["cells"]["train"]["real"]
     order = np.argsort(counts, kind="stable")[: max(1, len(counts) // 3)]
@@ -151,18 +151,18 @@ def optimism(paper: dict[str, Any], heldout: dict[str, Any]) -> dict[str, float]
 def compare_all(
     records: dict[str, dict[str, Any]],
     hold_out: pd.DataFrame,
+    rare: list[str],
     references: tuple[str, ...],
     seed: int,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Gains of every balancer over each reference: reference -> balancer -> gain.
 
-    records: balancer -> record, all under `heldout` with one classifier. References
-    that are missing are left out.
+    records: balancer -> record, all under `heldout` with one classifier. rare: the
+    rare classes. References that are missing are left out.
     """
     if not records:
         return {}
     some = next(iter(records.values()))
-    rare = rare_classes(some)
     known = {name: rebuild_predictions(r, hold_out) for name, r in records.items()}
     return {
         reference: {

@@ -1,5 +1,7 @@
 """Single synthetic cells: their nearest real cell, and how alike the two are."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,27 +12,93 @@ MOST_PSNR = 100.0
 WINDOW, DEVIATION, K1, K2 = 11, 1.5, 0.01, 0.03
 # Cells compared at a time.
 CHUNK = 256
+# A square turned by quarters and mirrored.
+ORIENTATIONS = 8
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some rows of a memory-mapped array of images, read when they are asked for."""
+
+    images: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice | np.ndarray) -> np.ndarray:
+        return self.images[self.rows[part]]
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The nearest cells of N images, nearest first: each [N, count].
+
+    distance: float, root mean square of pixels, 0..255; row: int, in the cells that
+    were searched; orientation: int, 0..7, in which that cell is this near.
+    """
+
+    distance: np.ndarray
+    row: np.ndarray
+    orientation: np.ndarray
+
+
+def turn_cells(images: Tensor, orientation: int) -> Tensor:
+    """Cells [N, S, S, 3] turned by quarters (0 to 3), and mirrored too (4 to 7)."""
+    turned = images.rot90(orientation % 4, (1, 2))
+    return turned.flip(2) if orientation >= 4 else turned
 
 
 def nearest_cells(
-    images: np.ndarray, among: np.ndarray, count: int, device: torch.device
-) -> tuple[np.ndarray, np.ndarray]:
-    """The `count` nearest of `among` to each image, by root mean square of pixels.
+    images: np.ndarray,
+    among: np.ndarray | Selection,
+    count: int,
+    device: torch.device,
+) -> Nearest:
+    """The `count` nearest of `among` to each image, each in its nearest orientation.
 
-    images, among: uint8 [N, S, S, 3], [M, S, S, 3], M >= count. Returns distances
-    float [N, count] in 0..255, nearest first, and rows of `among`, int [N, count].
+    images, among: uint8 [N, S, S, 3], [M, S, S, 3], M >= count. A smear has no
+    upside, and a GAN may have been shown its cells turned: all 8 are searched.
     """
-    pool = torch.from_numpy(among).to(device).flatten(1).double()
-    pool_square = (pool**2).sum(1)
-    distances, rows = [], []
+    parts = []
     for batch in torch.from_numpy(images).split(CHUNK):
         batch = batch.to(device).flatten(1).double()
-        # Whole numbers, which float64 holds exactly: a copy has distance 0.
-        square = (batch**2).sum(1)[:, None] + pool_square - 2 * batch @ pool.T
+        found = [
+            _squared_distances(batch, among[start : start + CHUNK], device)
+            for start in range(0, len(among), CHUNK)
+        ]
+        square, orientation = (torch.cat(x, dim=1) for x in zip(*found, strict=True))
         near = square.topk(count, dim=1, largest=False)
-        distances.append((near.values / batch.shape[1]).sqrt().cpu())
-        rows.append(near.indices.cpu())
-    return torch.cat(distances).numpy(), torch.cat(rows).numpy()
+        distance = (near.values / batch.shape[1]).sqrt()
+        turn = orientation.gather(1, near.indices)
+        parts.append([x.cpu().numpy() for x in (distance, near.indices, turn)])
+    return Nearest(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+
+
+def _squared_distances(
+    batch: Tensor, chunk: np.ndarray, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Sum of squares from each image [B, P] to each cell, and its orientation [B, M].
+
+    Whole numbers, which float64 holds exactly: a copy has distance 0.
+    """
+    cells = torch.from_numpy(chunk).to(device).double()
+    norm = (batch**2).sum(1)[:, None] + (cells**2).sum((1, 2, 3))
+    turned = (turn_cells(cells, k).flatten(1) for k in range(ORIENTATIONS))
+    shared = torch.stack([batch @ cells.T for cells in turned])
+    most = shared.max(0)
+    return norm - 2 * most.values, most.indices
+
+
+def oriented_cells(among: np.ndarray | Selection, nearest: Nearest) -> np.ndarray:
+    """The nearest cell of each image, turned to meet it: uint8 [N, S, S, 3]."""
+    cells = torch.from_numpy(among[nearest.row[:, 0]])
+    return np.stack(
+        [
+            turn_cells(cell[None], int(k))[0].numpy()
+            for cell, k in zip(cells, nearest.orientation[:, 0], strict=True)
+        ]
+    )
 
 
 def structural_similarity(one: Tensor, other: Tensor) -> Tensor:
@@ -55,7 +123,7 @@ def structural_similarity(one: Tensor, other: Tensor) -> Tensor:
     return (light * structure).mean((1, 2, 3))
 
 
-def compare_pairs(
+def measure_likeness(
     synthetic: np.ndarray, real: np.ndarray, device: torch.device
 ) -> dict[str, np.ndarray]:
     """PSNR (dB), SSIM, l1 and l2 (percent) of each pair: float [N] each.

@@ -25,13 +25,12 @@ class Findings:
     """One study's results.
 
     records: (protocol, balancer, classifier) -> record of metrics/classifiers.
-    rare: the rare classes. gains: classifier -> reference -> balancer -> gain, under
+    gains: classifier -> reference -> balancer -> gain, under
     `heldout`; empty where the study has no such protocol.
     """
 
     study: Study
     records: dict[tuple[str, str, str], Record]
-    rare: list[str]
     gains: dict[str, dict[str, dict[str, Any]]]
 
     def of(self, protocol: str, classifier: str) -> dict[str, Record]:
@@ -58,6 +57,12 @@ class Findings:
         return "heldout" if "heldout" in known else known[0]
 
     @property
+    def rare(self) -> list[str]:
+        """The rare classes, by the cells that training had before balancing."""
+        classifier = self.study.classifiers[0]
+        return rare_classes(self.records[self.protocol, BASELINE, classifier])
+
+    @property
     def cheap(self) -> tuple[str, ...]:
         """The alternatives to a GAN that cost no training of one."""
         return tuple(n for n in self.study.oversamplers if n != BASELINE)
@@ -77,14 +82,12 @@ def gather_findings(study: Study, folder: Path, hold_out: pd.DataFrame) -> Findi
                 if not path.exists():
                     raise StudyError(f"{path} is missing; run `dvc repro` to make it")
                 records[protocol, balancer, classifier] = read_metrics(path)
-    findings = Findings(
-        study, records, rare=rare_classes(next(iter(records.values()))), gains={}
-    )
+    findings = Findings(study, records, gains={})
     references = (BASELINE, *findings.cheap)
     for classifier in study.classifiers:
         heldout = findings.of("heldout", classifier)
         findings.gains[classifier] = compare_all(
-            heldout, hold_out, references, study.study.seed
+            heldout, hold_out, findings.rare, references, study.study.seed
         )
     return findings
 
@@ -103,6 +106,7 @@ def summarise(findings: Findings) -> dict[str, Any]:
     study = findings.study
     summary: dict[str, Any] = {
         "study": study.study.title,
+        "simulated": study.simulated,
         "rare_classes": ", ".join(findings.rare),
     }
     for classifier in study.classifiers:

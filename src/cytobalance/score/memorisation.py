@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from cytobalance.score.fidelity import nearest_cells
+from cytobalance.score.fidelity import Selection, nearest_cells
 
 # A cell counts as a copy below this part of the held-out cells' ratios.
 LEVEL = 0.05
@@ -13,29 +13,31 @@ LEAST_TRAINING = 3
 
 
 def copy_ratios(
-    images: np.ndarray, training: np.ndarray, device: torch.device
+    images: np.ndarray, training: np.ndarray | Selection, device: torch.device
 ) -> np.ndarray:
     """Distance to the nearest training cell over that to the second: float [N], 0..1.
 
-    images, training: uint8 [., S, S, 3]; root mean square distance of pixels. A copy
-    has a ratio near 0. The bare distance would also be small for a blurred mean cell,
-    which copies nothing; its ratio is near 1.
+    images, training: uint8 [., S, S, 3]; root mean square distance of pixels, to each
+    training cell in the orientation that is nearest. A copy has a ratio near 0. The
+    bare distance would also be small for a blurred mean cell, which copies nothing;
+    its ratio is near 1.
     """
-    distances, _ = nearest_cells(images, training, 2, device)
-    return distances[:, 0] / np.maximum(distances[:, 1], 1e-9)
+    distance = nearest_cells(images, training, 2, device).distance
+    return distance[:, 0] / np.maximum(distance[:, 1], 1e-9)
 
 
 def memorised_share(
     synthetic: np.ndarray,
-    training: np.ndarray,
+    training: np.ndarray | Selection,
     held_out: np.ndarray,
     device: torch.device,
 ) -> float | None:
     """Share of synthetic cells that lie closer to one training cell than real ones do.
 
-    All three: uint8 [., S, S, 3] of one class. Closer: a `copy_ratios` below the 5th
-    percentile of held-out real cells, which the GAN never saw; so a GAN that copies
-    nothing comes out near 0.05. None with too few cells to tell.
+    All three: uint8 [., S, S, 3] of one class; training: every cell that the GAN saw,
+    since a copy of one that is left out would go unseen. Closer: a `copy_ratios` below
+    the 5th percentile of held-out real cells, which the GAN never saw; so a GAN that
+    copies nothing comes out near 0.05. None with too few cells to tell.
     """
     if (
         len(held_out) < LEAST_HELD_OUT

@@ -54,9 +54,10 @@ def read_predictions(
 ) -> Predictions:
     """Read one part (`test` or `validation`) of data/predictions/<key>.csv.
 
-    groups: cell_id -> group of every real cell; a synthetic cell has none and counts
-    as a group of its own. Raises StudyError where the trials judged different cells
-    or a class is unknown.
+    groups: cell_id -> group of every real cell; a synthetic cell counts as a group of
+    its own, though it may be like its parent: intervals of test sets that hold such
+    cells (`paper`) are too narrow. Raises StudyError where the trials judged
+    different cells or a class is unknown.
     """
     table = read_table(path)
     table = table[table["part"] == part].sort_values(

@@ -6,13 +6,19 @@ import pandas as pd
 
 from cytobalance.score.findings import Findings
 
-KEYS = ("protocol", "balancer", "classifier")
+KEYS = ("data", "protocol", "balancer", "classifier")
 
 
 def table_scores(findings: Findings) -> pd.DataFrame:
     """One row a score of a classifier and of the kind of test cells (`scope`)."""
     rows = [
-        [*key, scope, name, *(score[k] for k in ("mean", "sd", "low", "high"))]
+        [
+            _data(record),
+            *key,
+            scope,
+            name,
+            *(score[k] for k in ("mean", "sd", "low", "high")),
+        ]
         for key, record in findings.records.items()
         for scope, found in record["test"].items()
         for name, score in found["overall"].items()
@@ -25,6 +31,7 @@ def table_recall(findings: Findings) -> pd.DataFrame:
     """One row a class of a classifier: recall, its interval, specificity, accuracy."""
     rows = [
         [
+            _data(record),
             *key,
             label,
             found["support"],
@@ -38,6 +45,11 @@ def table_recall(findings: Findings) -> pd.DataFrame:
     ]
     names = ["label", "support", "recall", "low", "high", "specificity", "accuracy"]
     return pd.DataFrame(rows, columns=[*KEYS, *names])
+
+
+def _data(record: dict) -> str:
+    """What the cells of a record are, in every row: a table has no heading."""
+    return "simulated" if record["simulated"] else "real"
 
 
 def table_confusion(record: dict) -> pd.DataFrame:
