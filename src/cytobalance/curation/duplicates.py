@@ -8,7 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cytobalance.curation.alignment import compare_pairs
-from cytobalance.curation.hashes import TURNS, hash_previews, turn_images
+from cytobalance.curation.hashes import TURNS, WINDOWS, hash_previews, turn_images
 from cytobalance.curation.neighbours import find_close_pairs
 from cytobalance.groups import Dedup
 
@@ -91,15 +91,15 @@ def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.Data
 def find_near(rows: np.ndarray, previews: Previews, dedup: Dedup) -> pd.DataFrame:
     """Near and field pairs among `rows` of the previews, as in `find_pairs`."""
     turns = range(TURNS if dedup.turned else 1)
-    hashes = np.zeros((len(turns), len(rows)), np.uint64)
+    hashes = np.zeros((len(turns), len(WINDOWS), len(rows)), np.uint64)
     shows = np.zeros(len(rows), bool)
     for start in range(0, len(rows), CHUNK):
         here = slice(start, start + CHUNK)
         part = previews[rows[here]]
         for turn in turns:
-            hashes[turn, here] = hash_previews(turn_images(part, turn))
+            hashes[turn, :, here] = hash_previews(turn_images(part, turn))
         shows[here] = part.std(axis=(1, 2)) >= LEAST_CONTRAST
-    rows, hashes = rows[shows], hashes[:, shows]
+    rows, hashes = rows[shows], hashes[:, :, shows]
     found = [_find_turned(turn, rows, hashes, previews, dedup) for turn in turns]
     # A picture like its own mirror image is found in several turns: the first counts.
     table = pd.concat(found, ignore_index=True).drop_duplicates(["a", "b"])
@@ -110,15 +110,9 @@ def find_near(rows: np.ndarray, previews: Previews, dedup: Dedup) -> pd.DataFram
 def _find_turned(
     turn: int, rows: np.ndarray, hashes: np.ndarray, previews: Previews, dedup: Dedup
 ) -> pd.DataFrame:
-    """Pairs whose second picture is turned; hashes: uint64 [turns, N] of `rows`."""
-    if turn == 0:
-        first, second, distance = find_close_pairs(hashes[0], dedup.hash_distance)
-    else:
-        both = np.concatenate([hashes[0], hashes[turn]])
-        first, second, distance = find_close_pairs(both, dedup.hash_distance)
-        second = second - len(rows)  # negative: both upright, found at turn 0
-        across = first < second
-        first, second, distance = first[across], second[across], distance[across]
+    """Pairs whose second picture is turned; hashes: uint64 [turns, 2, N] of `rows`."""
+    first, second = _find_candidates(turn, hashes, dedup.hash_distance)
+    differ = np.bitwise_count(hashes[0][:, first] ^ hashes[turn][:, second]).min(0)
     a, b = rows[first], rows[second]
     reach = max(dedup.max_shift, dedup.field_shift)
     found = compare_pairs(previews, a, b, reach, turn)
@@ -134,13 +128,31 @@ def _find_turned(
             "a": a,
             "b": b,
             "turn": turn,
-            "hash_distance": distance,
+            "hash_distance": differ.astype(int),
             "shift_x": found.x,
             "shift_y": found.y,
             "difference": found.difference,
             "correlation": found.correlation,
         }
     )[same]
+
+
+def _find_candidates(
+    turn: int, hashes: np.ndarray, distance: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows first < second that are close in one of the hashes, the second turned."""
+    count = hashes.shape[2]
+    found = [np.zeros(0, np.int64)]
+    for upright, turned in zip(hashes[0], hashes[turn], strict=True):
+        if turn == 0:
+            first, second, _ = find_close_pairs(upright, distance)
+        else:
+            both = np.concatenate([upright, turned])
+            first, second, _ = find_close_pairs(both, distance)
+            second = second - count  # negative: both upright
+        keep = first < second
+        found.append(first[keep] * count + second[keep])
+    return np.divmod(np.unique(np.concatenate(found)), max(count, 1))
 
 
 def connect(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
