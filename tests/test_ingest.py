@@ -146,6 +146,22 @@ def test_same_bytes_whatever_the_archive_and_the_number_of_processes(kind, study
     assert results[0] == results[1] == results[2]
 
 
+def test_a_name_held_again_is_a_row_of_its_own(study):
+    study({"mine": {"layout": "pbc"}})
+    Path("data/raw/mine").mkdir(parents=True)
+    path = Path("data/raw/mine/set.zip")
+    with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning):
+        for seed, name in enumerate(("BA_1.png", "../EO_1.png", ".DS_Store") * 3):
+            archive.writestr(name, png(smear(seed)))
+    ingest.main()
+    cells = read_cells(Path("data/ingested/mine"))
+    rejected = read_table(Path("data/ingested/mine/rejected.csv"))
+    assert list(cells.table["cell_id"]) == [pixel_id(smear(6))]
+    files = [*cells.table["file"], *rejected["file"]]
+    assert len(files) == len(set(files)) == 9
+    assert rejected["reason"].str.startswith("duplicate member name").sum() >= 2
+
+
 def test_gaps_are_closed_block_by_block(study, monkeypatch):
     study({"mine": {"layout": "pbc"}})
     source = ingest.read_study().sources["mine"]

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cytobalance import config
+from cytobalance import groups
 from cytobalance.errors import StudyError
 from cytobalance.groups import Source
 from cytobalance.sources import listing
@@ -323,9 +323,9 @@ def test_a_new_layout_is_one_module_and_one_line(tmp_path, monkeypatch):
     assert reasons(found) == {"notes.txt": "no image by its name"}
 
 
-def test_config_and_readers_name_the_same_layouts():
-    assert set(config.Layout.__args__) == set(LAYOUTS)
-    assert set(config.UNCODED) == {n for n, m in LAYOUTS.items() if not m.CODES}
+def test_groups_and_readers_name_the_same_layouts():
+    assert set(groups.Layout.__args__) == set(LAYOUTS)
+    assert set(groups.UNCODED) == {n for n, m in LAYOUTS.items() if not m.CODES}
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_zip_unsafe_names_links_and_duplicates(tmp_path):
     assert [e.file for e in found.entries] == ["a/BA_5.JPG", "a/BA_5.jpg", "b/BA_6.jpg"]
     left_out = reasons(found)
     assert len(found.rejected) == 6
-    assert left_out["a/BA_5.jpg"].startswith("duplicate member name")
+    assert left_out["a/BA_5.jpg (2)"].startswith("duplicate member name")
     assert left_out["a/BA_9.jpg"] == "link in the archive"
     for name in ("/abs/BA_1.jpg", "../BA_2.jpg", "a/../../BA_3.jpg", "C:/BA_4.jpg"):
         assert "unsafe path" in left_out[name]

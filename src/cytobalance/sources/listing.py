@@ -5,7 +5,7 @@ the study's own `codes`) and `list_entries(archive)`, which yields an `Entry` fo
 image that has a label and a `Rejected` for every one that has none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from cytobalance.errors import StudyError
@@ -74,11 +74,25 @@ def list_source(name: str, source: Source, archive: Archive) -> Listing:
             f"source {name}: no labelled image in {archive.path.name} that layout "
             f"`{source.layout}` knows; see docs/sources.md for what it must hold"
         )
+    left_out = sorted([*archive.rejected, *rejected.values()], key=lambda i: i.file)
     return Listing(
         sorted(entries, key=lambda entry: entry.file),
-        sorted([*archive.rejected, *rejected.values()], key=lambda item: item.file),
+        _number_repeats(left_out, {entry.file for entry in entries}),
         codes,
     )
+
+
+def _number_repeats(rejected: list[Rejected], taken: set[str]) -> list[Rejected]:
+    """Give a name that an archive holds again a number, so that a file is one row."""
+    numbered = []
+    for item in rejected:
+        file, turn = item.file, 1
+        while file in taken:
+            turn += 1
+            file = f"{item.file} ({turn})"
+        taken.add(file)
+        numbered.append(replace(item, file=file))
+    return numbered
 
 
 def _unlisted(file: str) -> Rejected:
