@@ -11,12 +11,14 @@ def take_census(study: Study, table: pd.DataFrame, rejected: pd.DataFrame) -> di
 
     table: every ingested cell with published_type, type, label, group and stage;
     rejected: every file that was left out. Types come in the order of the taxonomy,
-    classes and sources in the study's.
+    then those of the study's own by name; classes and sources in the study's order.
     """
     cells = table[table["stage"] == ""]
     classes = _count(cells["label"], study.classes)
     ingested = int((rejected["stage"] == "ingest").sum())
     by_source = count_by_source(study, cells)
+    own = {*table["published_type"], *table["type"]} - set(TYPES)
+    types = (*TYPES, *sorted(own))
     return {
         "study": study.study.title,
         "simulated": study.simulated,
@@ -27,8 +29,8 @@ def take_census(study: Study, table: pd.DataFrame, rejected: pd.DataFrame) -> di
         },
         "rejected": count_reasons(rejected),
         "relabelled": int((table["published_type"] != table["type"]).sum()),
-        "published_types": _count(table["published_type"], TYPES),
-        "types": _count(cells["type"], TYPES),
+        "published_types": _count(table["published_type"], types),
+        "types": _count(cells["type"], types),
         "classes": classes,
         "class_by_source": {
             label: {source: int(n) for source, n in row.items() if n}

@@ -49,7 +49,9 @@ def check_maps(maps: pd.DataFrame, cells: pd.DataFrame) -> None:
     problem[stale] = (
         "`from` is " + maps["from"] + ", published is " + current.fillna("")
     )[stale]
-    for column, legal in (("to", (*TYPES, UNCERTAIN)), ("from", TYPES)):
+    # A study may have types of its own, as C-NMC's `all` and `hem`.
+    types = {*TYPES, *cells["type"]}
+    for column, legal in (("to", types | {UNCERTAIN}), ("from", types)):
         unknown = ~maps[column].isin(legal)
         problem[unknown] = f"`{column}` is no type: " + maps[column][unknown]
     problem[current.isna()] = "no such ingested file"

@@ -22,15 +22,17 @@ REVIEW_COLUMNS = (
 CELL = ["source", "file"]
 
 
-def read_decisions(names: tuple[str, ...]) -> pd.DataFrame:
+def read_decisions(
+    names: tuple[str, ...], classes: dict[str, tuple[str, ...]]
+) -> pd.DataFrame:
     """Experts' decisions from data/expert, one row a file; blank decisions left out.
 
-    Raises StudyError where two rows name one file with different decisions, or a
-    decision is neither keep, drop nor a type.
+    classes: class -> types. Raises StudyError where two rows name one file with
+    different decisions, or a decision is neither keep, drop nor a type.
     """
     table = read_expert_files(names, DECISION_COLUMNS)
     table = table[table["decision"] != ""]
-    legal = table["decision"].isin(("keep", "drop", *TYPES))
+    legal = table["decision"].isin(("keep", "drop", *_list_types(classes)))
     if not legal.all():
         rows = (table["where"] + ": " + table["decision"])[~legal].tolist()
         raise StudyError(
@@ -44,6 +46,11 @@ def read_decisions(names: tuple[str, ...]) -> pd.DataFrame:
             f"{name_rows(table['where'][split].tolist())}; settle on one"
         )
     return table.reset_index(drop=True)
+
+
+def _list_types(classes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The 19 types and those of the study's own, as C-NMC's `all` and `hem`."""
+    return (*TYPES, *(name for names in classes.values() for name in names))
 
 
 def find_members(cells: pd.DataFrame, clusters: np.ndarray) -> pd.DataFrame:
@@ -82,7 +89,7 @@ def resolve(
     word = word.reindex(pd.MultiIndex.from_frame(members[CELL])).fillna("").to_numpy()
     table = members.assign(decision=word)
     table["published"] = table["type"]
-    named = table["decision"].isin(TYPES)
+    named = table["decision"].isin(_list_types(classes))
     table["type"] = table["type"].where(~named, table["decision"])
 
     cluster = table["cluster"]
