@@ -1,6 +1,5 @@
 """Stage `assess`: fidelity, diversity, labels and memorisation of one GAN's cells."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from cytobalance.config import Study, read_study
 from cytobalance.devices import make_deterministic, pick_device
 from cytobalance.draw.sheet import draw_gan_sheet
 from cytobalance.metrics import write_metrics
+from cytobalance.options import read_item
 from cytobalance.runtime import random_stream, run_stage
 from cytobalance.score.assessment import ClassCells, assess_gan
 from cytobalance.score.fidelity import Selection
@@ -20,10 +20,7 @@ from cytobalance.score.fidelity import Selection
 def main() -> None:
     """Score the GAN's cells against those it saw; draw both side by side."""
     study = read_study()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--protocol", required=True, choices=study.protocols)
-    parser.add_argument("--gan", required=True, choices=study.gans)
-    options = parser.parse_args()
+    options = read_item(study, "protocol", "gan")
     protocol, gan = options.protocol, options.gan
     make_deterministic()
     device = pick_device()

@@ -1,11 +1,11 @@
 """Stage `evaluate`: everything to be known from one classifier's predictions."""
 
-import argparse
 from pathlib import Path
 
 from cytobalance.cells import read_table
-from cytobalance.config import Study, read_study
+from cytobalance.config import read_study
 from cytobalance.metrics import write_metrics
+from cytobalance.options import read_item
 from cytobalance.runtime import random_stream, run_stage
 from cytobalance.score.evaluation import summarise_scores
 from cytobalance.score.predictions import Predictions, read_predictions
@@ -26,7 +26,8 @@ OUTPUT = Path("metrics/classifiers")
 def main() -> None:
     """Score the predictions of validation and test cells; write one metrics file."""
     study = read_study()
-    protocol, balancer, classifier = read_arguments(study)
+    item = read_item(study, "protocol", "balancer", "classifier")
+    protocol, balancer, classifier = item.protocol, item.balancer, item.classifier
     key = f"{protocol}-{balancer}-{classifier}"
     cells = read_table(CELLS)
     groups = dict(zip(cells["cell_id"], cells["group"], strict=True))
@@ -68,16 +69,6 @@ def main() -> None:
         print_scores(f"{key}, {scope} test cells", scores)
     write_metrics(OUTPUT / f"{key}.json", record)
     print(f"wrote {OUTPUT / f'{key}.json'}: {len(record['misses']['rows'])} misses")
-
-
-def read_arguments(study: Study) -> tuple[str, str, str]:
-    """Protocol, balancer and classifier of this run, each one of the study's own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--protocol", choices=study.protocols, required=True)
-    parser.add_argument("--balancer", choices=study.balancers, required=True)
-    parser.add_argument("--classifier", choices=study.classifiers, required=True)
-    arguments = parser.parse_args()
-    return arguments.protocol, arguments.balancer, arguments.classifier
 
 
 def scopes(test: Predictions) -> dict[str, Predictions]:

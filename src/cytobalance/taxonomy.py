@@ -107,6 +107,6 @@ CODES: dict[str, dict[str, str | None]] = {
 }
 
 
-def title(name: str) -> str:
+def readable(name: str) -> str:
     """The readable form of a class or type name: `smudge_cell` -> `smudge cell`."""
     return name.replace("_", " ")

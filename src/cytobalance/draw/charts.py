@@ -12,7 +12,7 @@ from cytobalance.draw.style import (
 )
 from cytobalance.draw.wording import points, word_of
 from cytobalance.score.findings import BASELINE, Findings
-from cytobalance.taxonomy import title as readable
+from cytobalance.taxonomy import readable
 
 # Points of a hundred: gains are read in them, not in parts of one.
 POINTS = 100

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cytobalance.draw.montage import montage
 from cytobalance.draw.style import CYCLE, new_figure, save_png
-from cytobalance.taxonomy import title as readable
+from cytobalance.taxonomy import readable
 
 
 def draw_class_counts(

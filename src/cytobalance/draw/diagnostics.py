@@ -13,7 +13,7 @@ from cytobalance.draw.style import (
     new_figure,
 )
 from cytobalance.score.findings import Findings
-from cytobalance.taxonomy import title as readable
+from cytobalance.taxonomy import readable
 
 PERCENT = 100
 

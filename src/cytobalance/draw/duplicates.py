@@ -8,7 +8,7 @@ import pandas as pd
 from cytobalance.cells import CellSet
 from cytobalance.draw.montage import enlarge
 from cytobalance.draw.style import DPI, QUIET, new_figure, save_png
-from cytobalance.taxonomy import title as readable
+from cytobalance.taxonomy import readable
 
 CLUSTERS = 24  # conflicts drawn; review.csv holds all
 MEMBERS = 6  # cells drawn of a conflict

@@ -9,7 +9,7 @@ from cytobalance.draw.glossary import CAVEATS, CITATION, GLOSSARY
 from cytobalance.draw.material import Material
 from cytobalance.draw.wording import percent
 from cytobalance.score.findings import BASELINE, Findings
-from cytobalance.taxonomy import title as readable
+from cytobalance.taxonomy import readable
 
 
 def show_confusion(

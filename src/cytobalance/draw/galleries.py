@@ -7,7 +7,7 @@ import numpy as np
 
 from cytobalance.draw.montage import enlarge
 from cytobalance.draw.page import cell_picture
-from cytobalance.taxonomy import title as readable
+from cytobalance.taxonomy import readable
 
 # Misses shown, the surest first: those cost most trust.
 MISSES = 12

@@ -13,7 +13,7 @@ from cytobalance.draw.wording import (
     word_of,
 )
 from cytobalance.score.findings import BASELINE, Findings, rare_recall, verdict
-from cytobalance.taxonomy import title as readable
+from cytobalance.taxonomy import readable
 
 
 def show_scores(findings: Findings, protocol: str) -> list[str]:

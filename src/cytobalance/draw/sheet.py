@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 
 from cytobalance.draw.montage import montage
 from cytobalance.draw.style import DPI, QUIET, class_colours, new_figure, save_png
-from cytobalance.taxonomy import title as readable
+from cytobalance.taxonomy import readable
 
 COLUMNS = 8  # cells of each kind shown a class
 LEAST = 72  # pixels a cell is drawn wide, at least

@@ -10,7 +10,7 @@ from cytobalance.score.comparison import (
     UNDECIDED,
 )
 from cytobalance.score.findings import BASELINE, Findings, verdict
-from cytobalance.taxonomy import title as readable
+from cytobalance.taxonomy import readable
 
 # How the page names each balancer to somebody who reads of it for the first time.
 BALANCERS = {
