@@ -1,7 +1,20 @@
 """Groups: what shares a subject or a duplicate stays together, and nothing else."""
 
-import pandas as pd
+import json
+import zipfile
 
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from ingested_study import write_params
+
+import dedup
+import ingest
+import merge
+import relabel
+from cytobalance.cells import read_table
 from cytobalance.curation.duplicates import PAIR_COLUMNS
 from cytobalance.curation.grouping import name_groups
 
@@ -62,32 +75,62 @@ def test_two_cells_of_one_field_stay_together():
     assert list(name_groups(table, NO_CLUSTERS, pairs)) == ["g4", "g4", "g3"]
 
 
-def test_cnmc_duplicates_across_folds_end_in_one_group(real_data):
-    """Subject-wise folds leak: 94 identical pairs lie in two folds of C-NMC 2019."""
-    folder = real_data / "cnmc2019"
-    files = pd.read_csv(folder / "cnmc2019_files.csv")
-    files["file"] = files["path"].str.removeprefix("C-NMC_Leukemia/")
-    files = files[files["file"].str.contains("training_data/")].reset_index(drop=True)
-    table = pd.DataFrame(
-        {
-            "source": "cnmc",
-            "file": files["file"],
-            "cell_id": files["sha256"].str[:16],
-            "subject": files["file"].str.extract(r"UID_(H?\w+?)_")[0],
-        }
-    )
-    twice = table["cell_id"].duplicated(keep=False)
-    found = table.loc[twice, ["source", "file"]].assign(cluster=table["cell_id"])
-    group = name_groups(table, found, NO_PAIRS)
-    group.index = table["file"]
+def draw_made_up(sha256: str) -> bytes:
+    """A BMP of random pixels that a checksum alone decides: equal ones, equal bytes."""
+    rng = np.random.default_rng(int(sha256[:16], 16))
+    pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    return cv2.imencode(".bmp", pixels)[1].tobytes()
 
-    pairs = pd.read_csv(folder / "duplicate_images_by_sha256.csv")
+
+@pytest.fixture(scope="module")
+def cnmc(real_data, tmp_path_factory):
+    """C-NMC 2019's training folds, made up: its true names, curated to a cell set."""
+    folder = tmp_path_factory.mktemp("cnmc")
+    classes = {"all": ["all"], "hem": ["hem"]}
+    source = {"layout": "cnmc", "origin": "published", "archive": "a.zip"}
+    write_params(folder, classes, relabel={"maps": ["doctor.csv"]})
+    study = yaml.safe_load((folder / "params.yaml").read_text())
+    study["sources"] = {"cnmc": source | {"codes": {"all": "all", "hem": "hem"}}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    files = pd.read_csv(real_data / "cnmc2019/cnmc2019_files.csv")
+    files = files[files["path"].str.contains("training_data/")]
+    (folder / "data/raw/cnmc").mkdir(parents=True)
+    with zipfile.ZipFile(folder / "data/raw/cnmc/a.zip", "w") as archive:
+        for path, sha256 in zip(files["path"], files["sha256"], strict=True):
+            archive.writestr(path, draw_made_up(sha256))
+    (folder / "data/expert").mkdir()
+    moved = files["path"].iloc[0]
+    (folder / "data/expert/doctor.csv").write_text(
+        "source,file,from,to,annotator,reason,date\n"
+        f"cnmc,{moved},all,hem,a doctor,made up,2024\n"
+    )
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        for stage in (ingest, relabel, dedup, merge):
+            stage.main()
+    return folder
+
+
+def test_cnmc_duplicates_across_folds_end_in_one_group(cnmc, real_data):
+    """Subject-wise folds leak: 94 identical pairs lie in two folds of C-NMC 2019."""
+    cells = read_table(cnmc / "data/cells/cells.csv").set_index("file")
+    pairs = pd.read_csv(real_data / "cnmc2019/duplicate_images_by_sha256.csv")
+    pairs = "C-NMC_Leukemia/" + pairs
     fold = pairs.apply(lambda path: path.str.extract(r"(fold_\d)")[0])
     across = fold.notna().all(axis=1) & (fold["a"] != fold["b"])
     assert across.sum() == 94
-    for a, b in pairs[across].to_numpy():
-        assert group[a] == group[b]
+    subjects = pairs[across].apply(lambda path: path.str.extract(r"UID_(\w+?)_")[0])
+    group = cells.groupby("subject")["group"].unique().explode()
+    assert group.index.is_unique  # a subject is never torn
+    for a, b in subjects.to_numpy():
+        assert a != b and group[a.upper()] == group[b.upper()]  # one is spelt h3
     # And no more than needed: subjects without a shared cell are groups of their own.
-    assert (
-        table["subject"].nunique() - 10 < group.nunique() < table["subject"].nunique()
-    )
+    assert len(group) == 73 and group.nunique() == 66
+
+
+def test_cnmc_one_of_each_pair_stays_and_types_of_its_own_are_counted(cnmc):
+    counts = json.loads((cnmc / "metrics/dataset.json").read_text())
+    assert counts["files"] == {"total": 10_661, "kept": 10_557, "rejected": 104}
+    assert counts["published_types"] == {"all": 7_272, "hem": 3_389}
+    assert counts["relabelled"] == 1
+    assert sum(counts["types"].values()) == 10_557
