@@ -10,7 +10,10 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Folder of the real, public archives; the test is skipped where it is absent."""
+    """Folder of the real, public archives; the test is skipped where it is absent.
+
+    CYTOBALANCE_REAL_DATA names it; else it is looked for beside the project.
+    """
     default = ROOT.parent / "shared" / "data"
     folder = Path(os.environ.get("CYTOBALANCE_REAL_DATA", default))
     if not folder.is_dir():
