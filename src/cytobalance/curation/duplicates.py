@@ -14,7 +14,7 @@ from cytobalance.groups import Dedup
 
 # Below this spread of grey levels a picture shows nothing to recognise.
 LEAST_CONTRAST = 3.0
-CHUNK = 4096  # previews in memory at a time
+CHUNK = 512  # previews in memory at a time, few enough for the cache
 PAIR_COLUMNS = (
     "kind",
     "source_a",
