@@ -146,6 +146,18 @@ def test_same_bytes_whatever_the_archive_and_the_number_of_processes(kind, study
     assert results[0] == results[1] == results[2]
 
 
+def test_a_wrong_ending_does_not_matter_where_it_is_an_images(study):
+    study({"mine": {"layout": "pbc"}})
+    names = ("BA_1.jpg", "BA_2.TIFF", "BA_3.bmp", "BA_4.txt")
+    files = {name: png(smear(seed)) for seed, name in enumerate(names)}
+    write_zip(Path("data/raw/mine/set.zip"), files)
+    ingest.main()
+    cells = read_cells(Path("data/ingested/mine"))
+    assert list(cells.table["cell_id"]) == [pixel_id(smear(k)) for k in range(3)]
+    rejected = read_table(Path("data/ingested/mine/rejected.csv"))
+    assert list(rejected["file"]) == ["BA_4.txt"]
+
+
 def test_a_name_held_again_is_a_row_of_its_own(study):
     study({"mine": {"layout": "pbc"}})
     Path("data/raw/mine").mkdir(parents=True)
