@@ -13,7 +13,7 @@ from cytobalance.devices import make_deterministic
 from cytobalance.gan.batches import Batches
 from cytobalance.gan.engine import Training, train_gan
 from cytobalance.gan.models import build_gan, save_generator
-from cytobalance.gan.processes import own_share, start_fabric
+from cytobalance.gan.processes import limit_threads, own_share, start_fabric
 from cytobalance.options import read_item
 from cytobalance.runtime import atomic_folder, derive_seed, run_stage
 
@@ -29,6 +29,7 @@ def main() -> None:
 
     images, labels = read_visible(study, options.protocol)
     fabric = start_fabric(study.gan.precision)
+    limit_threads(study.gan.width, study.image.size, fabric)
     seed = derive_seed(study.study.seed, "train_gan", options.protocol, options.gan)
     share = own_share(study.gan.batch, fabric)
     batches = Batches(images, labels, study.gan, seed, fabric.device, share)

@@ -4,12 +4,16 @@ import logging
 import os
 import warnings
 
+import torch
 from lightning_fabric import Fabric
 
 from cytobalance.devices import pick_device
 from cytobalance.errors import StudyError
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
+# Channels x pixels a side below which a layer is too small for several threads: they
+# gain a fifth on idle cores, and lose a factor of ten where another program runs.
+SMALL = 2048
 
 
 def start_fabric(precision: str) -> Fabric:
@@ -30,6 +34,12 @@ def start_fabric(precision: str) -> Fabric:
         )
     fabric.launch()
     return fabric
+
+
+def limit_threads(width: int, size: int, fabric: Fabric) -> None:
+    """Keep small networks on one thread of a CPU; width in channels, size in pixels."""
+    if fabric.device.type == "cpu" and width * size < SMALL:
+        torch.set_num_threads(1)
 
 
 def own_share(batch: int, fabric: Fabric) -> slice:
