@@ -4,8 +4,7 @@ from pathlib import Path
 
 from cytobalance.config import read_study
 from cytobalance.curation.intake import Intake, reasons, take_in
-from cytobalance.errors import StudyError
-from cytobalance.runtime import atomic_folder, run_stage
+from cytobalance.runtime import StudyError, atomic_folder, run_stage
 
 RAW = Path("data/raw")
 INGESTED = Path("data/ingested")

@@ -8,8 +8,7 @@ import pandas as pd
 from cytobalance.cells import read_table, write_table
 from cytobalance.config import read_study
 from cytobalance.curation.relabel import lmu_reannotations
-from cytobalance.errors import StudyError
-from cytobalance.runtime import run_stage
+from cytobalance.runtime import StudyError, run_stage
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.labels import find_labels, read_text
 

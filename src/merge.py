@@ -34,6 +34,9 @@ def main() -> None:
     with atomic_folder(OUT) as folder:
         ingest = pd.concat(unread, ignore_index=True)
         rejected = write_cell_set(folder, table, ingest, INGESTED, study.image.size)
+        # Later stages depend on this file, and not on all of `merge`.
+        indices = pd.DataFrame({"index": range(len(study.classes))})
+        write_table(folder / "classes.csv", indices.assign(label=study.classes))
     census = take_census(study, table, rejected)
     write_metrics(METRICS, census)
     draw(study, read_cells(OUT))

@@ -12,8 +12,7 @@ from cytobalance.classify.networks import load_network
 from cytobalance.classify.training import predict_logits
 from cytobalance.curation.decode import crop_centre, decode, shrink
 from cytobalance.devices import make_deterministic, pick_device
-from cytobalance.errors import StudyError
-from cytobalance.runtime import run_stage
+from cytobalance.runtime import StudyError, run_stage
 from cytobalance.sources.entry import is_image_name
 from cytobalance.sources.members import UnreadableError
 

@@ -1,8 +1,7 @@
 """Write the simulated expert's relabel map for the study in params.yaml."""
 
 from cytobalance.config import read_study
-from cytobalance.errors import StudyError
-from cytobalance.runtime import run_stage
+from cytobalance.runtime import StudyError, run_stage
 from cytobalance.simulator.expert import EXPERT_MAP, write_expert_map
 
 

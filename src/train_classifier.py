@@ -10,9 +10,8 @@ from cytobalance.classify.networks import build_network, save_network
 from cytobalance.classify.training import gather_cells, predict_logits, train
 from cytobalance.config import Study, read_study
 from cytobalance.devices import make_deterministic, pick_device
-from cytobalance.errors import StudyError
 from cytobalance.options import read_item
-from cytobalance.runtime import atomic_folder, derive_seed, run_stage
+from cytobalance.runtime import StudyError, atomic_folder, derive_seed, run_stage
 
 PREDICTED_PARTS = ("test", "validation")
 

@@ -12,8 +12,7 @@ from cytobalance.cells import (
     read_table,
     write_table,
 )
-from cytobalance.errors import StudyError
-from cytobalance.runtime import atomic_file, atomic_folder, derive_seed
+from cytobalance.runtime import StudyError, atomic_file, atomic_folder, derive_seed
 
 
 def make_cells(count=5):

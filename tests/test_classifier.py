@@ -22,7 +22,7 @@ from cytobalance.classify.training import (
     train,
 )
 from cytobalance.config import read_study
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 CLASSES = ("basophil", "monocyte", "platelet")

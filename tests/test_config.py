@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from cytobalance.config import read_study
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 SHIPPED = Path(__file__).parent.parent / "params.yaml"
 

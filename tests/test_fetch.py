@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 from cytobalance.sources import fetch as fetching
 from cytobalance.sources.fetch import fetch
 

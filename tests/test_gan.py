@@ -12,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from cytobalance.config import read_study
-from cytobalance.errors import StudyError
 from cytobalance.gan.batches import Batch, Batches
 from cytobalance.gan.c_wgan_gp import CWganGp
 from cytobalance.gan.engine import Training, train_gan
@@ -21,6 +20,7 @@ from cytobalance.gan.models import build_gan, load_generator, save_generator
 from cytobalance.gan.networks import Critic, Generator, ResidualBlock
 from cytobalance.gan.penalty import gradient_penalty, input_slope
 from cytobalance.gan.processes import start_fabric
+from cytobalance.runtime import StudyError
 
 TINY = read_study(Path(__file__).parent.parent / "params.yaml").gan.model_copy(
     update={

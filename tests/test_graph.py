@@ -76,8 +76,10 @@ def test_every_knob_has_a_comment_above_its_group_or_itself(path):
     assert not silent
 
 
-# What a property of Study reads, and groups that only say which names are legal.
-READS = {"classes": "merge", "simulated": "sources"}
+# What a property of Study reads: a group, and the class index that `merge` wrote.
+READS = {"simulated": "sources"}
+CLASS_INDEX = {"data/cells", "data/cells/classes.csv"}
+# Groups that only say which names are legal.
 LISTS = {"protocols", "gans", "oversamplers", "balancers", "classifiers"}
 
 
@@ -90,5 +92,7 @@ def test_a_stage_lists_the_parameter_groups_that_its_code_reads(stage):
         names = set(re.findall(r"\bstudy\.([a-z_]+)", text))
         read |= {READS.get(name, name) for name in names}
     listed = {name.split(".")[0] for name in STAGES[stage]["params"]}
+    if "classes" in read and "merge" not in listed:
+        assert CLASS_INDEX & set(STAGES[stage]["deps"])
     optional = LISTS if "matrix" in STAGES[stage] else set()
     assert read & set(Study.model_fields) - optional <= listed

@@ -19,7 +19,7 @@ import ingest
 from cytobalance.cells import REJECTED_COLUMNS, pixel_id, read_cells, read_table
 from cytobalance.curation import intake
 from cytobalance.curation.decode import crop_centre, preview, shrink
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 COLUMNS = ["cell_id", "source", "file", "subject", "raw_label", "type"]

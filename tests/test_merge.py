@@ -13,7 +13,7 @@ import merge
 import relabel
 from cytobalance.cells import CELL_COLUMNS, read_cells, read_table
 from cytobalance.curation.merge import check_sum
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 CLASSES = {
     "monocyte": ["monocyte"],

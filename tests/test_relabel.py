@@ -10,7 +10,7 @@ from cytobalance.curation.relabel import (
     relabel_cells,
     settle,
 )
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 FILES = {"a": "monocyte", "b": "monocyte", "c": "myeloblast", "d": "basophil"}
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cytobalance.curation.review import find_members, read_decisions, resolve
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 CLASSES = {
     "eosinophil": ("eosinophil",),

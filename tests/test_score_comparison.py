@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 from cytobalance.score.comparison import (
     judge,
     optimism,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cytobalance.config import read_study
 from cytobalance.curation.relabel import relabel_cells
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 from cytobalance.simulator.archives import LITTER, render_file, write_source
 from cytobalance.simulator.expert import expert_map
 from cytobalance.simulator.faults import FAULTS

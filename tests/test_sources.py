@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from cytobalance import groups
-from cytobalance.errors import StudyError
 from cytobalance.groups import Source
+from cytobalance.runtime import StudyError
 from cytobalance.sources import listing
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.catalogue import PUBLIC_SETS, explain_placing

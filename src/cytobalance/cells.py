@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cytobalance.errors import StudyError
-from cytobalance.runtime import atomic_file
+from cytobalance.runtime import StudyError, atomic_file
 
 # Columns of a real cell set. `group` holds what must stay on one side of a split.
 CELL_COLUMNS = (

@@ -7,7 +7,6 @@ from typing import get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError, model_validator
 
-from cytobalance.errors import StudyError
 from cytobalance.groups import (
     Assess,
     Balancer,
@@ -33,6 +32,7 @@ from cytobalance.groups import (
     StudyGroup,
     names_of,
 )
+from cytobalance.runtime import StudyError
 from cytobalance.taxonomy import TYPES
 
 

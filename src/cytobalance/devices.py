@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 # Never a parameter: the machine must not change a study's hashes.
 DEVICE_VARIABLE = "CYTOBALANCE_DEVICE"

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cytobalance.errors import StudyError
+
+class StudyError(Exception):
+    """Bad input, settings or state; the message is one line and says what to do."""
 
 
 def derive_seed(seed: int, *names: object) -> int:

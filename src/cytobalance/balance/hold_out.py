@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cytobalance.errors import StudyError
 from cytobalance.groups import HoldOut
-from cytobalance.runtime import random_stream
+from cytobalance.runtime import StudyError, random_stream
 
 PARTS = ("train", "test", "validation")
 # Random deals tried at most; another one only where a class came out badly.

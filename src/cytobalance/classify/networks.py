@@ -7,8 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cytobalance.errors import StudyError
-from cytobalance.runtime import atomic_file
+from cytobalance.runtime import StudyError, atomic_file
 
 BLOCKS = 4
 # What a file that is no classifier of ours raises on its way in.

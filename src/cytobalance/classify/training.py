@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cytobalance.errors import StudyError
 from cytobalance.groups import ClassifierGroup
-from cytobalance.runtime import show_progress
+from cytobalance.runtime import StudyError, show_progress
 
 # Cells at a time where no gradient is kept.
 SCORING_BATCH = 512

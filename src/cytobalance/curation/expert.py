@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 EXPERT_FOLDER = Path("data/expert")
 SHOWN = 20  # faulty rows named in one error; the rest are counted

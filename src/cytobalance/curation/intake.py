@@ -24,9 +24,8 @@ from cytobalance.curation.decode import (
     preview,
     shrink,
 )
-from cytobalance.errors import StudyError
 from cytobalance.groups import Source
-from cytobalance.runtime import count_cores, show_progress
+from cytobalance.runtime import StudyError, count_cores, show_progress
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.listing import Listing, list_source
 from cytobalance.sources.members import Archive, Member, Rejected, UnreadableError

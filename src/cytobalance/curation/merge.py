@@ -11,7 +11,7 @@ from cytobalance.cells import (
     create_images,
     write_table,
 )
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 CELL = ["source", "file"]
 CHUNK = 4096  # images in memory at a time

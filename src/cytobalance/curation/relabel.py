@@ -6,7 +6,7 @@ from typing import TextIO
 import pandas as pd
 
 from cytobalance.curation.expert import name_rows, read_expert_files
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 from cytobalance.taxonomy import CODES, TYPES
 
 MAP_COLUMNS = ("source", "file", "from", "to", "annotator", "reason", "date")

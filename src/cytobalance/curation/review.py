@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.curation.expert import name_rows, read_expert_files
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 from cytobalance.taxonomy import TYPES
 
 DECISION_COLUMNS = ("source", "file", "decision", "annotator", "date")

@@ -9,10 +9,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from cytobalance.errors import StudyError
 from cytobalance.gan.batches import Batches
 from cytobalance.groups import GanGroup
-from cytobalance.runtime import atomic_file, show_progress
+from cytobalance.runtime import StudyError, atomic_file, show_progress
 
 # Rows of the table of losses, at most; reading a loss waits for the device.
 LOG_ROWS = 200

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cytobalance.errors import StudyError
 from cytobalance.gan.c_wgan_gp import CWganGp
 from cytobalance.gan.networks import Generator
 from cytobalance.groups import GanGroup
+from cytobalance.runtime import StudyError
 
 MODELS: dict[str, type[nn.Module]] = {"c_wgan_gp": CWganGp}
 

@@ -8,7 +8,7 @@ import torch
 from lightning_fabric import Fabric
 
 from cytobalance.devices import pick_device
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 # Channels x pixels a side below which a layer is too small for several threads: they

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cytobalance.errors import StudyError
-from cytobalance.runtime import random_stream
+from cytobalance.runtime import StudyError, random_stream
 from cytobalance.score.classification import (
     count_confusion,
     mean_of_defined,

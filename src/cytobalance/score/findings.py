@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from cytobalance.config import Study
-from cytobalance.errors import StudyError
 from cytobalance.metrics import read_metrics
+from cytobalance.runtime import StudyError
 from cytobalance.score.comparison import (
     compare_all,
     judge,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.cells import read_table
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.config import Study
-from cytobalance.errors import StudyError
-from cytobalance.runtime import random_stream
+from cytobalance.runtime import StudyError, random_stream
 from cytobalance.taxonomy import CODES
 
 # Faults and whether such a file adds to the cells that curation must end with.

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 from cytobalance.sources.members import DAMAGE, Archive, Member
 from cytobalance.sources.npz import NpzArchive
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 from cytobalance.sources.entry import Entry
 from cytobalance.sources.members import Archive, Rejected, UnreadableError
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 from cytobalance.sources.entry import Entry, is_image_name
 from cytobalance.sources.members import Archive, Rejected, UnreadableError
 

@@ -8,8 +8,8 @@ image that has a label and a `Rejected` for every one that has none.
 from dataclasses import dataclass, replace
 from types import ModuleType
 
-from cytobalance.errors import StudyError
 from cytobalance.groups import Source
+from cytobalance.runtime import StudyError
 from cytobalance.sources import (
     bloodmnist,
     cnmc,

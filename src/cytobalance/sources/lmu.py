@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 from cytobalance.sources.entry import Entry, is_image_name
 from cytobalance.sources.labels import read_text
 from cytobalance.sources.members import Archive, Rejected

@@ -6,7 +6,7 @@ from typing import IO
 
 import numpy as np
 
-from cytobalance.errors import StudyError
+from cytobalance.runtime import StudyError
 from cytobalance.sources.members import Archive, Member
 
 

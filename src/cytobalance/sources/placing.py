@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from cytobalance.config import Study
-from cytobalance.errors import StudyError
 from cytobalance.groups import Source
+from cytobalance.runtime import StudyError
 from cytobalance.sources.catalogue import explain_placing, find_public
 from cytobalance.sources.fetch import check_file, fetch
 
