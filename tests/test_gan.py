@@ -252,7 +252,7 @@ def test_losses_teach_the_right_network_and_signs():
     batch = make_batches().draw(0)
     loss, numbers = model.critic_loss(batch)
     expected = TINY.penalty * numbers["penalty"] - numbers["wasserstein"]
-    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     loss.backward()
     assert all(p.grad is None for p in model.generator.parameters())
     assert all(p.grad is None for p in model.classifier.parameters())
