@@ -2,45 +2,57 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from cytobalance.balance.hold_out import visible_cells
 from cytobalance.balance.target import synthetic_table, wanted_counts
-from cytobalance.cells import create_images, read_table, write_table
+from cytobalance.cells import create_images, open_images, read_table, write_table
 from cytobalance.config import Study, read_study
-from cytobalance.devices import make_deterministic, pick_device
+from cytobalance.devices import make_deterministic
 from cytobalance.gan.generation import generate_cells
-from cytobalance.gan.models import load_generator
+from cytobalance.gan.processes import shared_folder, start_fabric
+from cytobalance.gan.registry import load_generator
 from cytobalance.options import read_item
-from cytobalance.runtime import atomic_folder, derive_seed, run_stage, show_progress
+from cytobalance.runtime import derive_seed, run_stage, show_progress
 
 
 def main() -> None:
-    """Write the synthetic cells of one GAN, class by class."""
+    """Write the synthetic cells of one GAN; several processes share the work."""
     study = read_study()
     options = read_item(study, "protocol", "gan")
     make_deterministic()
+    fabric = start_fabric(precision="fp32")
 
     wanted = count_wanted(study, options.protocol)
     weights = Path(f"models/gan/{options.protocol}/{options.gan}/generator.pt")
-    device = pick_device()
-    generator = load_generator(weights, study.classes).to(device)
+    generator, settings = load_generator(weights, study.classes)
+    generator = generator.to(fabric.device)
     seed = derive_seed(study.study.seed, "generate", options.protocol, options.gan)
     output = Path(f"data/synthetic/{options.protocol}/{options.gan}")
-    with atomic_folder(output) as folder:
-        images = create_images(folder, sum(wanted.values()), study.image.size)
-        end = 0
+    with shared_folder(output, fabric) as folder:
+        if fabric.global_rank == 0:
+            create_images(folder, sum(wanted.values()), study.image.size)
+            write_table(folder / "cells.csv", synthetic_table(options.gan, wanted))
+        fabric.barrier()
+        images = open_images(folder)
+        start = 0
         for index, label in enumerate(show_progress(study.classes, desc="classes")):
-            for made in generate_cells(
+            for place, made in generate_cells(
                 generator,
                 index,
                 wanted[label],
+                latent=settings.latent,
                 batch=study.generate.batch,
                 seed=seed,
-                device=device,
+                device=fabric.device,
+                share=(fabric.global_rank, fabric.world_size),
             ):
-                images[end : end + len(made)] = made
-                end += len(made)
-        write_table(folder / "cells.csv", synthetic_table(options.gan, wanted))
-    print(f"wrote {end} synthetic cells to {output}")
+                images[start + place : start + place + len(made)] = made
+            start += wanted[label]
+        if isinstance(images, np.memmap):
+            images.flush()
+    if fabric.global_rank == 0:
+        print(f"wrote {start} synthetic cells to {output}")
 
 
 def count_wanted(study: Study, protocol: str) -> dict[str, int]:

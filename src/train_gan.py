@@ -12,8 +12,9 @@ from cytobalance.config import Study, read_study
 from cytobalance.devices import make_deterministic
 from cytobalance.gan.batches import Batches
 from cytobalance.gan.engine import Training, train_gan
-from cytobalance.gan.models import build_gan, save_generator
 from cytobalance.gan.processes import limit_threads, own_share, start_fabric
+from cytobalance.gan.registry import build_gan, save_generator
+from cytobalance.groups import GanGroup
 from cytobalance.options import read_item
 from cytobalance.runtime import atomic_folder, derive_seed, run_stage
 
@@ -22,29 +23,43 @@ SCRATCH = Path(".cache/train_gan")
 
 
 def main() -> None:
-    """Train, then write the averaged generator and its losses."""
+    """Train, then write the averaged generator, its losses and its progress."""
     study = read_study()
     options = read_item(study, "protocol", "gan")
+    settings = study.gan_settings(options.gan)
     make_deterministic()
 
+    fabric = start_fabric(settings.precision)
     images, labels = read_visible(study, options.protocol)
-    fabric = start_fabric(study.gan.precision)
-    limit_threads(study.gan.width, study.image.size, fabric)
+    limit_threads(settings.width, study.image.size, fabric)
     seed = derive_seed(study.study.seed, "train_gan", options.protocol, options.gan)
-    share = own_share(study.gan.batch, fabric)
-    batches = Batches(images, labels, study.gan, seed, fabric.device, share)
+    share = own_share(settings.batch, fabric)
+    batches = Batches(images, labels, settings, seed, fabric.device, share)
     size, classes = images.shape[1], len(study.classes)
-    model = build_gan(options.gan, size, classes, study.gan, seed)
-    training = Training(model, study.gan, fabric)
-    state_file = SCRATCH / f"{fingerprint(study, options.gan, images, labels)}.pt"
+    model = build_gan(options.gan, size, classes, settings, seed)
+    training = Training(model, classes, settings, seed, fabric)
+    key = f"{options.protocol}-{options.gan}"
+    state_file = SCRATCH / f"{key}-{fingerprint(settings, seed, images, labels)}.pt"
     train_gan(training, batches, state_file)
 
     if fabric.global_rank == 0:
         output = Path(f"models/gan/{options.protocol}/{options.gan}")
         with atomic_folder(output) as folder:
-            save_generator(folder / "generator.pt", training.average, study.classes)
+            save_generator(
+                folder / "generator.pt",
+                training.average,
+                options.gan,
+                size,
+                study.classes,
+                settings,
+            )
             write_table(folder / "losses.csv", pd.DataFrame(training.losses))
-        state_file.unlink(missing_ok=True)
+            moments = sorted(training.drawings)
+            drawn = [training.drawings[moment].cpu().numpy() for moment in moments]
+            np.save(folder / "progress.npy", np.stack(drawn))
+            write_table(folder / "progress.csv", pd.DataFrame({"iteration": moments}))
+        for state in SCRATCH.glob(f"{key}-*.pt"):  # those of abandoned settings too
+            state.unlink()
         print(f"{training.iteration} iterations; wrote {output}")
 
 
@@ -61,13 +76,14 @@ def read_visible(study: Study, protocol: str) -> tuple[np.ndarray, np.ndarray]:
     return cells.images[rows], labels
 
 
-def fingerprint(study: Study, gan: str, images: np.ndarray, labels: np.ndarray) -> str:
-    """Identity of a training: settings, cells and code, 16 hex."""
-    digest = hashlib.sha256(gan.encode())
-    settings = study.gan.model_dump_json()
-    digest.update(f"{settings} {study.study.seed} {study.classes}".encode())
+def fingerprint(
+    settings: GanGroup, seed: int, images: np.ndarray, labels: np.ndarray
+) -> str:
+    """Identity of a training: settings but its length, cells and code, 16 hex."""
+    course = settings.model_dump_json(exclude={"iterations"})
+    digest = hashlib.sha256(f"{course} {seed}".encode())
     digest.update(images.tobytes() + labels.tobytes())
-    for path in sorted((Path(__file__).parent / "cytobalance/gan").glob("*.py")):
+    for path in sorted((Path(__file__).parent / "cytobalance/gan").rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -93,3 +93,12 @@ def create_images(folder: Path, count: int, size: int) -> np.ndarray:
         np.save(path, np.zeros(shape, np.uint8))
         return np.zeros(shape, np.uint8)
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+
+def open_images(folder: Path) -> np.ndarray:
+    """The array that `create_images` made, writable, for one more process."""
+    path = Path(folder) / "images.npy"
+    try:
+        return np.load(path, mmap_mode="r+")
+    except ValueError:  # no images: an empty file can't be mapped
+        return np.load(path)

@@ -23,6 +23,7 @@ from cytobalance.groups import (
     Ingest,
     Merge,
     Name,
+    Overrides,
     Oversample,
     Oversampler,
     Protocol,
@@ -54,6 +55,7 @@ class Study(Group):
     balancers: names_of(Balancer)
     classifiers: names_of(Classifier)
     gan: GanGroup
+    gan_overrides: dict[Name, Overrides]
     generate: Generate
     oversample: Oversample
     classifier: ClassifierGroup
@@ -69,6 +71,27 @@ class Study(Group):
     def simulated(self) -> bool:
         """Whether any cell of the study is simulated."""
         return any(s.origin == "simulated" for s in self.sources.values())
+
+    def gan_settings(self, gan: str) -> GanGroup:
+        """The settings of one GAN: `gan`, and over it its own in `gan_overrides`."""
+        own = self.gan.model_dump() | self.gan_overrides[gan]
+        return GanGroup.model_validate(own)
+
+    @model_validator(mode="after")
+    def _check_gans(self):
+        if set(self.gan_overrides) != set(self.gans):
+            raise ValueError(
+                "gan_overrides: must name exactly the gans, with {} for one that takes "
+                "all of `gan`: " + ", ".join(self.gans)
+            )
+        for gan in self.gans:
+            try:
+                self.gan_settings(gan)
+            except ValidationError as error:
+                raise ValueError(
+                    _explain(error, place=("gan_overrides", gan))
+                ) from None
+        return self
 
     @model_validator(mode="after")
     def _check_whole(self):
@@ -146,6 +169,8 @@ _Loader.add_implicit_resolver(
 
 def _group_at(keys: tuple) -> type[Group]:
     """The model of a group: `("sources", "pbc")` -> Source."""
+    if keys[:1] == ("gan_overrides",):
+        return GanGroup
     kind = Study
     for key in keys:
         if get_origin(kind) is dict:
@@ -157,15 +182,18 @@ def _group_at(keys: tuple) -> type[Group]:
     return kind
 
 
-def _explain(error: ValidationError) -> str:
-    """One line: each faulty key with its group, what is wrong, what is legal."""
+def _explain(error: ValidationError, place: tuple[str, ...] = ()) -> str:
+    """One line: each faulty key with its group, what is wrong, what is legal.
+
+    place: the keys above the model that found the error.
+    """
     parts = []
     for item in error.errors():
         # A union's alternatives stand in the place as `constrained-float`.
-        place = [str(part) for part in item["loc"]]
-        key = ".".join(part for part in place if not part.startswith("constrained-"))
+        keys = [*place, *map(str, item["loc"])]
+        key = ".".join(part for part in keys if not part.startswith("constrained-"))
         if item["type"] == "extra_forbidden":
-            legal = ", ".join(_group_at(item["loc"][:-1]).model_fields)
+            legal = ", ".join(_group_at((*place, *item["loc"][:-1])).model_fields)
             parts.append(f"{key}: unknown key; legal keys here: {legal}")
         elif item["type"] == "missing":
             parts.append(f"{key}: missing")

@@ -1,6 +1,7 @@
 """The groups of params.yaml as frozen models that know what is legal."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,7 +26,9 @@ def names_of(legal):
 
 
 Protocol = Literal["paper", "heldout"]
-Gan = Literal["c_wgan_gp"]
+# A GAN is a file of its name.
+MODELS = Path(__file__).parent / "gan/models"
+Gan = Literal[tuple(sorted(path.stem for path in MODELS.glob("[a-z]*.py")))]
 Oversampler = Literal["plain", "weighted", "augmented", "smote", "adasyn"]
 Balancer = Gan | Oversampler
 Classifier = Literal["sequential_cnn"]
@@ -164,11 +167,21 @@ class GanGroup(Group):
     learning_rate: Positive
     betas: Betas
     penalty: NonNegative
+    penalty_every: Number
+    r1: NonNegative
     classifier_weight: NonNegative
+    conditioning: Literal["onehot", "embedding", "batch_norm"]
     sampling: Literal["natural", "balanced"]
     mirror: bool
+    augment: Annotated[
+        tuple[Literal["colour", "translation", "cutout"], ...], Field(strict=False)
+    ]
     ema: Decay
     precision: Literal["fp32", "bf16"]
+
+
+# What one GAN sets otherwise than `gan` does: key -> value.
+Overrides = dict[str, Any]
 
 
 class Generate(Group):

@@ -1,5 +1,6 @@
 """What every stage needs to run: seeds by name, atomic writes, one-line errors."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+# No space left, quota used up, file too large.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class StudyError(Exception):
@@ -47,7 +51,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; on success it takes the place of `path`."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_folder(path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -58,6 +62,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def partial_folder(path: Path) -> Path:
+    """Where `atomic_folder` writes what will be `path`."""
+    return path.with_name(f".{path.name}.partial")
+
+
 def count_cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -66,18 +75,46 @@ def count_cores() -> int:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; a `StudyError` ends it with one line and exit code 1."""
+    """Run a stage's `main`; a `StudyError` or a full disk ends it with one line."""
     try:
         main()
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        print(
+            f"error: {error.strerror} while writing; make room and run it again, "
+            "nothing half-written is kept",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def show_progress(steps, total: int | None = None, desc: str = "", unit: str = "it"):
-    """`steps` behind a progress bar on a terminal, and silent anywhere else."""
+def show_progress(
+    steps,
+    total: int | None = None,
+    desc: str = "",
+    unit: str = "it",
+    initial: int = 0,
+):
+    """`steps` behind a progress bar on a terminal, and silent anywhere else.
+
+    Of several processes that `torchrun` started, the first shows it.
+    """
     from tqdm import tqdm
 
-    return tqdm(steps, total=total, desc=desc, unit=unit, disable=None, leave=False)
+    first = os.environ.get("RANK", "0") == "0"
+
+    return tqdm(
+        steps,
+        total=total,
+        desc=desc,
+        unit=unit,
+        initial=initial,
+        disable=None if first else True,
+        leave=False,
+    )

@@ -6,18 +6,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cytobalance.gan.augment import CHANCES, change_cells
 from cytobalance.groups import GanGroup
 from cytobalance.runtime import derive_seed
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's share: real cells [n, 3, S, S] in [-1, 1], labels, z and mix."""
+    """One step's share: real cells [n, 3, S, S] in [-1, 1], labels, z and mix.
+
+    Real cells are augmented already where the settings say so; `augment` does the
+    same to fake ones. turn: steps of this network before this one.
+    """
 
     real: Tensor
     y: Tensor
     z: Tensor
     mix: Tensor
+    chance: Tensor
+    kinds: tuple[str, ...]
+    turn: int
+
+    def augment(self, fake: Tensor) -> Tensor:
+        """Fake cells [n, 3, S, S] in fp32, changed as D shall see them."""
+        fake = fake.float()
+        return change_cells(fake, self.kinds, self.chance) if self.kinds else fake
 
 
 class Batches:
@@ -49,25 +62,38 @@ class Batches:
         self.seed, self.device, self.share = seed, device, share
         self.random = torch.Generator(device)
 
-    def draw(self, *step: object) -> Batch:
-        """The batch of `step`; labels of fake cells are those of the real ones."""
-        self.random.manual_seed(derive_seed(self.seed, *step))
-        rows = self._choose()
+    def draw(self, student: str, turn: int, one_class: int | None = None) -> Batch:
+        """The batch of a student's step number `turn`; fake cells get the real labels.
+
+        one_class: all cells are of one class, the present ones in turn by this number.
+        """
+        self.random.manual_seed(derive_seed(self.seed, student, turn))
+        rows = self._choose(one_class)
         count, latent = self.settings.batch, self.settings.latent
         turns = self._uniform(3, count) < 0.5
         z = torch.randn(count, latent, generator=self.random, device=self.device)
         mix = self._uniform(count, 1, 1, 1)
+        kinds = self.settings.augment
+        chance = self._uniform(2, count, CHANCES if kinds else 0)
         rows, turns = rows[self.share], turns[:, self.share, None, None, None]
+        chance = chance[:, self.share]
         real = self.images[rows].float().div_(127.5).sub_(1)
         if self.settings.mirror:  # the eight ways to lay a smear under the microscope
             real = torch.where(turns[0], real.flip(3), real)
             real = torch.where(turns[1], real.flip(2), real)
             real = torch.where(turns[2], real.transpose(2, 3), real)
+        if kinds:
+            real = change_cells(real, kinds, chance[0])
         real = real.contiguous(memory_format=torch.channels_last)
-        return Batch(real, self.labels[rows], z[self.share], mix[self.share])
+        y, z, mix = self.labels[rows], z[self.share], mix[self.share]
+        return Batch(real, y, z, mix, chance[1], kinds, turn)
 
-    def _choose(self) -> Tensor:
+    def _choose(self, one_class: int | None) -> Tensor:
+        """Rows of the cells of one joined batch."""
         u = self._uniform(self.settings.batch)
+        if one_class is not None:
+            own = one_class % len(self.classes)
+            return self.starts[own] + (u * self.counts[own]).long()
         if self.settings.sampling == "natural":
             return (u * len(self.labels)).long()
         own = self._uniform(self.settings.batch).mul(len(self.classes)).long()

@@ -1,6 +1,7 @@
 """The one training loop of all GANs: teach the networks, average G, log, save."""
 
 import copy
+import io
 import math
 import time
 from pathlib import Path
@@ -9,24 +10,34 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from cytobalance.gan.batches import Batches
+from cytobalance.gan.batches import Batch, Batches
+from cytobalance.gan.generation import to_pixels
 from cytobalance.groups import GanGroup
-from cytobalance.runtime import StudyError, atomic_file, show_progress
+from cytobalance.runtime import StudyError, atomic_file, derive_seed, show_progress
 
-# Rows of the table of losses, at most; reading a loss waits for the device.
-LOG_ROWS = 200
+# Iterations between rows of the table of losses; reading a loss waits for the device.
+LOG_EVERY = 10
 # Between saved states; a killed run goes on from the last.
 SAVE_SECONDS = 120
+# The fixed latents of each class are drawn after this many iterations, and whenever
+# these have doubled.
+FIRST_DRAWING = 25
+LATENTS = 4
+# G has collapsed where, in that many rows of losses, its cells of a class differ by
+# less than this (grey levels); early on they may.
+COLLAPSED, COLLAPSED_ROWS, YOUNG_ROWS = 0.5, 5, 20
 
 
 class Training:
-    """A GAN in training: optimisers, the moving average of G, logged losses."""
+    """A GAN in training: optimisers, the moving average of G, losses, drawings."""
 
-    def __init__(self, model: nn.Module, settings: GanGroup, fabric: Fabric):
+    def __init__(
+        self, model: nn.Module, classes: int, settings: GanGroup, seed: int, fabric
+    ):
         self.model = model.to(fabric.device, memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.model.generator).requires_grad_(False)
+        self.average = copy.deepcopy(self.model.generator).requires_grad_(False).eval()
         self.settings = settings
-        self.fabric = fabric
+        self.fabric: Fabric = fabric
         self.optimisers = {
             student: torch.optim.Adam(
                 getattr(model, student).parameters(),
@@ -36,21 +47,29 @@ class Training:
             )
             for student in model.students
         }
+        random = torch.Generator().manual_seed(derive_seed(seed, "drawing"))
+        shape = classes, LATENTS, settings.latent
+        self.latents = torch.randn(shape, generator=random).to(fabric.device)
         self.iteration = 0
         self.losses: list[dict[str, float]] = []
+        self.drawings: dict[int, Tensor] = {}
 
     def run_iteration(self, batches: Batches) -> dict[str, Tensor]:
         """Teach every student its steps; the losses of the last step of each."""
         numbers = {}
+        one_class = self.iteration if hasattr(self.model, "one_class") else None
         for student, steps in self.model.students.items():
             for step in range(steps):
-                batch = batches.draw(self.iteration, student, step)
+                turn = self.iteration * steps + step
+                batch = batches.draw(student, turn, one_class)
+                # Dropout draws from the global stream, and the same after a resume.
+                torch.manual_seed(derive_seed(batches.seed, "layers", student, turn))
                 numbers |= self._teach(student, batch)
         self.iteration += 1
         self._update_average()
         return numbers
 
-    def _teach(self, student: str, batch) -> dict[str, Tensor]:
+    def _teach(self, student: str, batch: Batch) -> dict[str, Tensor]:
         for name in self.model.students:
             getattr(self.model, name).requires_grad_(name == student)
         with self.fabric.autocast():
@@ -65,44 +84,88 @@ class Training:
     def _update_average(self) -> None:
         # Short at first, so that the average forgets the untrained network.
         keep = min(self.settings.ema, self.iteration / (10 + self.iteration))
+        network = self.model.generator
         torch._foreach_lerp_(
-            list(self.average.parameters()),
-            list(self.model.generator.parameters()),
-            1 - keep,
+            list(self.average.parameters()), list(network.parameters()), 1 - keep
+        )
+        for own, new in zip(self.average.buffers(), network.buffers(), strict=True):
+            own.copy_(new)  # a norm's running statistics are averages already
+
+    def log(self, numbers: dict[str, Tensor]) -> dict[str, float]:
+        """Keep one row of losses, means over processes; returns it.
+
+        Raises StudyError where a loss is no longer finite, or G has collapsed.
+        """
+        names = list(numbers)
+        values = torch.stack([numbers[name].float() for name in names])
+        values = self.fabric.all_reduce(values, reduce_op="mean").tolist()
+        row = dict(zip(names, values, strict=True))
+        if broken := [name for name, value in row.items() if not math.isfinite(value)]:
+            self._stop(
+                f"training diverged ({broken[0]} is not finite)",
+                "lower gan.learning_rate, or set gan.precision to fp32",
+            )
+        drawn = self.draw_latents().float()
+        row["spread"] = drawn.std(1).mean().item()
+        self.losses.append({"iteration": self.iteration, **row})
+        last = [old["spread"] for old in self.losses[YOUNG_ROWS:][-COLLAPSED_ROWS:]]
+        if len(last) == COLLAPSED_ROWS and max(last) < COLLAPSED:
+            self._stop(
+                "the generator collapsed (all its cells of a class look the same)",
+                "lower gan.learning_rate, or take more gan.critic_steps",
+            )
+        return row
+
+    def _stop(self, what: str, advice: str) -> None:
+        raise StudyError(
+            f"{what} at iteration {self.iteration}; {advice}; the last good state is "
+            "kept: to end with it, set gan.iterations to its number, which a new start "
+            "prints"
         )
 
-    def log(self, numbers: dict[str, Tensor]) -> None:
-        """Keep one row of losses; StudyError where one is no longer finite."""
-        names = list(numbers)
-        values = torch.stack([numbers[name].float() for name in names]).tolist()
-        row = dict(zip(names, values, strict=True))
-        broken = [name for name, value in row.items() if not math.isfinite(value)]
-        if broken:
-            raise StudyError(
-                f"training diverged at iteration {self.iteration} ({broken[0]} is not "
-                "finite); lower gan.learning_rate, or set gan.precision to fp32"
-            )
-        self.losses.append({"iteration": self.iteration, **row})
+    @torch.no_grad()
+    def draw_latents(self) -> Tensor:
+        """Cells of the averaged G: uint8 [classes, LATENTS, S, S, 3]."""
+        made = []
+        for label, z in enumerate(self.latents):
+            y = torch.full((len(z),), label, device=z.device)
+            with self.fabric.autocast():
+                made.append(to_pixels(self.average(z, y)))
+        return torch.stack(made)
 
     def save(self, path: Path) -> None:
-        """Write all that is needed to go on, atomically; rank 0 writes."""
+        """Write all that is needed to go on, atomically; rank 0 writes.
+
+        Raises StudyError where the disk is full; the state before then stays.
+        """
         if self.fabric.global_rank:
             return
         state = {
             "iteration": self.iteration,
             "losses": self.losses,
+            "drawings": self.drawings,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimisers": {n: o.state_dict() for n, o in self.optimisers.items()},
         }
-        with atomic_file(path) as partial:
-            torch.save(state, partial)
+        content = io.BytesIO()
+        torch.save(state, content)
+        try:
+            with atomic_file(path) as partial:
+                partial.write_bytes(content.getbuffer())
+        except OSError as error:
+            raise StudyError(
+                f"{path}: the training's state of iteration {self.iteration} can't be "
+                f"written ({error.strerror}); make room and start again, it goes on "
+                "from the last state"
+            ) from None
 
     def load(self, path: Path) -> None:
         """Go on from a state that `save` wrote."""
         state = torch.load(path, map_location=self.fabric.device, weights_only=True)
         self.iteration = state["iteration"]
         self.losses = state["losses"]
+        self.drawings = state["drawings"]
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         for name, optimiser in self.optimisers.items():
@@ -129,20 +192,49 @@ def average_gradients(network: nn.Module, fabric: Fabric) -> None:
 def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
     """Train to `settings.iterations`; go on from `state_file` where it exists.
 
-    The state is saved every SAVE_SECONDS. A killed run started again ends with the
-    same weights, bit for bit on a CPU.
+    The state is saved every SAVE_SECONDS, after a look at the losses. A killed run
+    started again ends with the same weights, bit for bit on a CPU.
     """
     total = training.settings.iterations
     if state_file.exists():
         training.load(state_file)
         print(f"going on from iteration {training.iteration} of {total}")
-    every = max(1, math.ceil(total / LOG_ROWS))
+        if training.iteration > total:
+            raise StudyError(
+                f"gan.iterations is {total}, but an unfinished training of the same "
+                f"settings is further; raise it, or delete {state_file} to start anew"
+            )
     saved = time.monotonic()
-    steps = show_progress(range(training.iteration, total), total, "GAN", "iteration")
+    steps = show_progress(
+        range(training.iteration, total), total, "GAN", "iteration", training.iteration
+    )
     for _ in steps:
         numbers = training.run_iteration(batches)
-        if training.iteration % every == 0 or training.iteration == total:
-            training.log(numbers)
-        if time.monotonic() - saved > SAVE_SECONDS:
-            training.save(state_file)
-            saved = time.monotonic()
+        done = training.iteration
+        if done % LOG_EVERY == 0 or done == total:
+            row = training.log(numbers)
+            speed = _critic_images(training) * (steps.format_dict["rate"] or 0)
+            steps.set_postfix_str(_describe(row, speed), refresh=False)
+            if time.monotonic() - saved > SAVE_SECONDS:
+                training.save(state_file)
+                saved = time.monotonic()
+        if _is_drawn(done):
+            training.drawings[done] = training.draw_latents().cpu()
+    training.drawings[total] = training.draw_latents().cpu()
+
+
+def _is_drawn(iteration: int) -> bool:
+    rounds, rest = divmod(iteration, FIRST_DRAWING)
+    return rest == 0 and rounds & (rounds - 1) == 0
+
+
+def _critic_images(training: Training) -> int:
+    """Real cells that the critic sees in one iteration."""
+    return training.settings.batch * training.model.students["critic"]
+
+
+def _describe(row: dict[str, float], speed: float) -> str:
+    """Losses, Wasserstein estimate and real cells a second, for the progress bar."""
+    shown = ("wasserstein", "critic_loss", "generator_loss")
+    parts = [f"{name} {row[name]:.3g}" for name in shown if name in row]
+    return ", ".join([*parts, f"{speed:.0f} cells/s"])

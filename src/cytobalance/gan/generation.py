@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cytobalance.runtime import derive_seed
 
@@ -15,17 +15,28 @@ def generate_cells(
     label: int,
     count: int,
     *,
+    latent: int,
     batch: int,
     seed: int,
     device: torch.device,
-) -> Iterator[np.ndarray]:
-    """Yield `count` cells of class `label` as uint8 [n, S, S, 3], n <= `batch`.
+    share: tuple[int, int] = (0, 1),
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (place, cells uint8 [n, S, S, 3]), n <= `batch`, of class `label`.
 
-    The cells depend on seed and class alone: z is drawn on the CPU, class by class.
+    `count` cells in all, at places 0, batch, ...; share (rank, processes): every
+    processes-th batch from the rank-th on. The cells depend on seed and class alone:
+    z (of length `latent`) is drawn on the CPU, class by class.
     """
     random = torch.Generator().manual_seed(derive_seed(seed, label))
-    for part in torch.randn(count, generator.latent, generator=random).split(batch):
+    z = torch.randn(count, latent, generator=random)
+    rank, processes = share
+    for place in range(rank * batch, count, processes * batch):
+        part = z[place : place + batch].to(device)
         y = torch.full((len(part),), label, device=device)
-        made = generator(part.to(device), y).float()
-        pixels = made.add_(1).mul_(127.5).round_().clamp_(0, 255)
-        yield pixels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        yield place, to_pixels(generator(part, y)).cpu().numpy()
+
+
+def to_pixels(images: Tensor) -> Tensor:
+    """Images [N, 3, S, S] in [-1, 1] to uint8 [N, S, S, 3]."""
+    pixels = images.float().add(1).mul_(127.5).round_().clamp_(0, 255)
+    return pixels.to(torch.uint8).permute(0, 2, 3, 1)

@@ -9,12 +9,32 @@ from torch import Tensor, nn
 
 # The paper is silent; DCGAN's and Gungor's value.
 SLOPE = 0.2
+# Length of a learnt label where it replaces the one-hot label.
+EMBEDDING = 32
+
+
+class ConditionalNorm(nn.Module):
+    """Batch norm whose scale and shift are learnt for each class (de Vries 2017)."""
+
+    def __init__(self, width: int, classes: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(width, affine=False)
+        self.scale = nn.Embedding.from_pretrained(torch.ones(classes, width), False)
+        self.shift = nn.Embedding.from_pretrained(torch.zeros(classes, width), False)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """x: [N, width, H, W], y: int64 [N]; same shape as x out."""
+        scale, shift = self.scale(y)[..., None, None], self.shift(y)[..., None, None]
+        return self.norm(x) * scale + shift
 
 
 class ResidualBlock(nn.Module):
-    """x + layer(act(layer(act(x)))), shape kept; `layer` makes a 3x3 layer."""
+    """x + layer(act(layer(act(x)))), shape kept; `layer` makes a 3x3 layer.
 
-    def __init__(self, width: int, layer: type[nn.Module]):
+    classes: where not 0, a norm conditioned on the class stands before each `act`.
+    """
+
+    def __init__(self, width: int, layer: type[nn.Module], classes: int = 0):
         super().__init__()
         self.body = nn.Sequential(
             nn.LeakyReLU(SLOPE),
@@ -22,14 +42,23 @@ class ResidualBlock(nn.Module):
             nn.LeakyReLU(SLOPE),
             layer(width, width, 3, padding=1),
         )
+        norms = 2 if classes else 0
+        self.norms = nn.ModuleList(
+            ConditionalNorm(width, classes) for _ in range(norms)
+        )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x: [N, width, H, W]; same shape out."""
-        return x + self.body(x)
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x: [N, width, H, W]; same shape out. y: int64 [N], read by the norms."""
+        if not self.norms:
+            return x + self.body(x)
+        first, second = self.norms
+        return x + self.body[2:](second(self.body[:2](first(x, y)), y))
 
 
-def _blocks(count: int, width: int, layer: type[nn.Module]) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(width, layer) for _ in range(count)))
+def _blocks(
+    count: int, width: int, layer: type[nn.Module], classes: int = 0
+) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width, layer, classes) for _ in range(count)))
 
 
 def _double(width: int, out: int) -> nn.ConvTranspose2d:
@@ -41,43 +70,71 @@ class Generator(nn.Module):
     """Table 3: latent vector and label to an image in [-1, 1].
 
     The table prints 64 channels for the last layer; an image has 3, so it ends in 3
-    and tanh.
+    and tanh. conditioning: how the label enters; `onehot` as published, `embedding`
+    (a learnt vector instead) or `batch_norm` (besides, a norm for each class in every
+    block).
     """
 
-    def __init__(self, size: int, width: int, latent: int, classes: int):
+    def __init__(
+        self,
+        size: int,
+        width: int,
+        latent: int,
+        classes: int,
+        conditioning: str = "onehot",
+    ):
         super().__init__()
-        self.classes = classes
         self.latent = latent
         self.start = (width, size // 4, size // 4)
-        self.project = nn.Linear(latent + classes, width * (size // 4) ** 2)
+        if conditioning == "embedding":
+            self.label, told = nn.Embedding(classes, EMBEDDING), EMBEDDING
+        else:
+            self.label, told = OneHot(classes), classes
+        self.project = nn.Linear(latent + told, width * (size // 4) ** 2)
+        layer = nn.ConvTranspose2d
+        normed = classes if conditioning == "batch_norm" else 0
         self.grow = nn.Sequential(
-            _blocks(2, width, nn.ConvTranspose2d),
+            _blocks(2, width, layer, normed),
             _double(width, width),
-            _blocks(4, width, nn.ConvTranspose2d),
+            _blocks(4, width, layer, normed),
             _double(width, width),
-            _blocks(2, width, nn.ConvTranspose2d),
+            _blocks(2, width, layer, normed),
             nn.LeakyReLU(SLOPE),
-            nn.ConvTranspose2d(width, 3, 5, padding=2),
+            layer(width, 3, 5, padding=2),
             nn.Tanh(),
         )
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """z: float [N, latent], y: int64 [N]; float [N, 3, size, size]."""
-        label = nn.functional.one_hot(y, self.classes).to(z.dtype)
-        x = self.project(torch.cat((z, label), 1))
+        x = self.project(torch.cat((z, self.label(y).to(z.dtype)), 1))
         x = x.view(-1, *self.start).contiguous(memory_format=torch.channels_last)
-        return self.grow(x)
+        for part in self.grow:
+            for layer in part if isinstance(part, nn.Sequential) else (part,):
+                x = layer(x, y) if isinstance(layer, ResidualBlock) else layer(x)
+        return x
+
+
+class OneHot(nn.Module):
+    """Class index int64 [N] to [N, classes], 1 at the class and 0 elsewhere."""
+
+    def __init__(self, classes: int):
+        super().__init__()
+        self.classes = classes
+
+    def forward(self, y: Tensor) -> Tensor:
+        return nn.functional.one_hot(y, self.classes)
 
 
 class Critic(nn.Sequential):
     """Table 4 with one output, Table 5 with one output a class; no normalisation.
 
-    Takes float [N, 3, size, size] in [-1, 1], gives float [N, outputs].
+    Takes float [N, 3 + labels, size, size] in [-1, 1], gives float [N, outputs].
+    labels: classes of a critic that is told the label (`with_label`), else 0.
     """
 
-    def __init__(self, size: int, width: int, outputs: int):
+    def __init__(self, size: int, width: int, outputs: int, labels: int = 0):
         super().__init__(
-            nn.Conv2d(3, width, 5, stride=2, padding=2),
+            nn.Conv2d(3 + labels, width, 5, stride=2, padding=2),
             _blocks(2, width, nn.Conv2d),
             nn.AvgPool2d(2),
             _blocks(4, width, nn.Conv2d),
@@ -90,3 +147,13 @@ class Critic(nn.Sequential):
             nn.LeakyReLU(SLOPE),
             nn.Linear(128, outputs),
         )
+
+
+def with_label(images: Tensor, y: Tensor, classes: int) -> Tensor:
+    """Images [N, 3, S, S] with a plane a class behind them: [N, 3 + classes, S, S].
+
+    The plane of class `y` (int64 [N]) is 1, the others are 0 (Mirza 2014).
+    """
+    planes = nn.functional.one_hot(y, classes).to(images.dtype)[..., None, None]
+    joined = torch.cat((images, planes.expand(-1, -1, *images.shape[2:])), 1)
+    return joined.contiguous(memory_format=torch.channels_last)

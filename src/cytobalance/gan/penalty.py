@@ -1,4 +1,4 @@
-"""The gradient penalty of WGAN-GP, with the critic's slope as a forward pass.
+"""The penalties of WGAN-GP and R1, with the critic's slope as a forward pass.
 
 A critic of convolutions, LeakyReLU, average pooling and linear layers is piecewise
 linear in its input, so grad D(x) is the transposed network applied to ones, with the
@@ -19,25 +19,40 @@ Pullback = Callable[[Tensor], Tensor]
 def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, mix: Tensor):
     """Mean of (|grad D(x)| - 1)^2 at points between real and fake cells.
 
-    real, fake: [N, 3, S, S]; mix: [N, 1, 1, 1] in [0, 1]. The norm is never taken in
-    less than fp32.
+    real, fake: [N, 3, S, S], planes of a label behind them are no part of x; mix:
+    [N, 1, 1, 1] in [0, 1]. The norm is never taken in less than fp32.
     Source: Gulrajani 2017, equation 3; Hazra 2022, equation 4 (without lambda).
     """
-    slope = input_slope(critic, torch.lerp(fake, real, mix))
-    precise = torch.promote_types(slope.dtype, torch.float32)
-    norm = slope.to(precise).flatten(1).norm(dim=1)
-    return (norm - 1).square().mean()
+    slope = _image_slope(critic, torch.lerp(fake, real, mix))
+    return (slope.norm(dim=1) - 1).square().mean()
+
+
+def r1_penalty(critic: nn.Module, real: Tensor) -> Tensor:
+    """Mean of |grad D(x)|^2 / 2 at real cells, as for `gradient_penalty`.
+
+    Source: Mescheder 2018, equation 9 (without gamma).
+    """
+    return _image_slope(critic, real).square().sum(1).mean() / 2
+
+
+def _image_slope(critic: nn.Module, x: Tensor) -> Tensor:
+    """Slope of D in the three colours of each image, flat, in fp32 or better."""
+    slope = input_slope(critic, x)[:, :3]
+    return slope.to(torch.promote_types(slope.dtype, torch.float32)).flatten(1)
 
 
 def input_slope(critic: nn.Module, x: Tensor) -> Tensor:
-    """Gradient of the sum of `critic(x)` with respect to x, of x's shape.
+    """Gradient of the sum of `critic(x)[:, 0]` with respect to x, of x's shape.
 
-    Differentiable in the critic's weights alone. `critic` is built of the layers that
-    `_pull_back` knows, without normalisation over the batch; TypeError otherwise.
+    The first output tells real from fake. Differentiable in the critic's weights
+    alone. `critic` is built of the layers that `_pull_back` knows, without
+    normalisation over the batch; TypeError otherwise.
     """
     with torch.no_grad():
         y, pullback = _pull_back(critic, x)
-    return pullback(torch.ones_like(y))
+    start = torch.zeros_like(y)
+    start[:, 0] = 1
+    return pullback(start)
 
 
 def _pull_back(layer: nn.Module, x: Tensor) -> tuple[Tensor, Pullback]:

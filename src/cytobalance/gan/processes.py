@@ -1,14 +1,19 @@
 """Device, precision and processes of a training, carried by Lightning Fabric."""
 
+import io
 import logging
 import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 
 from cytobalance.devices import pick_device
-from cytobalance.runtime import StudyError
+from cytobalance.runtime import StudyError, atomic_folder, partial_folder
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 # Channels x pixels a side below which a layer is too small for several threads: they
@@ -33,6 +38,8 @@ def start_fabric(precision: str) -> Fabric:
             precision=PRECISIONS[precision],
         )
     fabric.launch()
+    if fabric.global_rank:
+        sys.stdout = io.StringIO()  # the first process speaks for all
     return fabric
 
 
@@ -51,3 +58,17 @@ def own_share(batch: int, fabric: Fabric) -> slice:
         )
     size = batch // fabric.world_size
     return slice(size * fabric.global_rank, size * (fabric.global_rank + 1))
+
+
+@contextmanager
+def shared_folder(path: Path, fabric: Fabric) -> Iterator[Path]:
+    """`atomic_folder` for several processes: the first makes it, and names it last."""
+    if fabric.global_rank == 0:
+        with atomic_folder(path) as folder:
+            fabric.barrier()
+            yield folder
+            fabric.barrier()
+    else:
+        fabric.barrier()
+        yield partial_folder(path)
+        fabric.barrier()

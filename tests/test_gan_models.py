@@ -1,0 +1,281 @@
+"""The six GANs, their options, and how a training stops and goes on."""
+
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+from test_gan import GANS, TINY, make_batches, make_training, weights_of
+
+from cytobalance.gan import engine
+from cytobalance.gan.augment import CHANCES, change_cells
+from cytobalance.gan.engine import train_gan
+from cytobalance.gan.networks import Critic, Generator, with_label
+from cytobalance.gan.penalty import gradient_penalty, r1_penalty
+from cytobalance.gan.registry import build_gan
+from cytobalance.runtime import StudyError
+
+NOWHERE = Path("never written")
+
+
+@pytest.mark.parametrize("gan", GANS)
+def test_every_gan_trains_all_its_networks_and_goes_on_where_it_stopped(gan, tmp_path):
+    settings = TINY.model_copy(update={"r1": 0.0 if gan == "dcgan" else 0.1})
+    straight = make_training(settings, gan)
+    before = {k: v.clone() for k, v in straight.model.state_dict().items()}
+    train_gan(straight, make_batches(settings), NOWHERE)
+    stuck = {k for k, v in straight.model.state_dict().items() if before[k].equal(v)}
+    # A constant added to D drops out of a difference of its means.
+    assert stuck == ({"critic.11.bias"} if "wgan" in gan else set())
+    for row in straight.losses:
+        assert {"critic_loss", "generator_loss", "spread"} < row.keys()
+
+    broken = make_training(settings, gan)
+    for _ in range(3):
+        broken.run_iteration(make_batches(settings))
+    broken.save(tmp_path / "state.pt")
+    resumed = make_training(settings, gan)
+    train_gan(resumed, make_batches(settings), tmp_path / "state.pt")
+    assert torch.equal(weights_of(straight), weights_of(resumed))
+    assert straight.losses == resumed.losses
+    assert straight.drawings.keys() == resumed.drawings.keys() == {6}
+    assert torch.equal(straight.drawings[6], resumed.drawings[6])
+
+
+@pytest.mark.parametrize(
+    "gan, conditioning",
+    [
+        *((gan, "onehot") for gan in GANS),
+        ("c_wgan_gp", "embedding"),
+        ("c_wgan_gp", "batch_norm"),
+    ],
+)
+def test_every_gan_makes_cells_of_the_class_asked_for(gan, conditioning):
+    settings = TINY.model_copy(
+        update={
+            "conditioning": conditioning,
+            "iterations": 80,
+            "learning_rate": 4e-3,
+            "ema": 0.5,
+            "augment": ("translation",),
+            "classifier_weight": 2.0,
+            "mirror": False,
+        }
+    )
+    training = make_training(settings, gan)
+    train_gan(training, make_batches(settings), NOWHERE)
+    dark, bright = training.drawings[80].float().mean((1, 2, 3, 4))
+    assert bright - dark > 25
+
+
+def test_the_label_is_told_to_the_critics_that_the_papers_tell_it():
+    told = {g: build_gan(g, 16, 2, TINY, 1).critic for g in GANS if g != "dcgan"}
+    channels = {gan: critic[0].in_channels for gan, critic in told.items()}
+    outputs = {gan: critic[-1].out_features for gan, critic in told.items()}
+    assert channels == {
+        "c_wgan_gp": 3,
+        "cwgan_gp": 5,
+        "cgan": 5,
+        "acgan": 3,
+        "infogan": 3,
+    }
+    assert outputs == {
+        "c_wgan_gp": 1,
+        "cwgan_gp": 1,
+        "cgan": 1,
+        "acgan": 3,
+        "infogan": 5,
+    }
+
+
+def test_dcgan_teaches_one_class_at_a_time():
+    training = make_training(TINY, "dcgan")
+    networks = training.model.generator
+    before = [network[0].weight.clone() for network in networks]
+    training.run_iteration(make_batches())
+    moved = [not b.equal(n[0].weight) for b, n in zip(before, networks, strict=True)]
+    assert moved == [True, False]
+    training.run_iteration(make_batches())
+    assert not before[1].equal(networks[1][0].weight)
+
+
+def test_dcgan_has_gungors_five_layers():
+    model = build_gan("dcgan", 128, 2, TINY.model_copy(update={"latent": 100}), 1)
+    for network in (model.generator[0], model.critic[0]):
+        kinds = [type(layer).__name__ for layer in network]
+        assert sum(kind.startswith("Conv") for kind in kinds) == 5
+    made = model.generator(torch.zeros(2, 100), torch.zeros(2, dtype=torch.long))
+    assert made.shape == (2, 3, 128, 128)
+    assert model.critic.of(torch.zeros(1, dtype=torch.long))(made).shape == (2, 1)
+
+
+def test_an_option_that_dcgan_can_not_have_is_refused():
+    settings = TINY.model_copy(update={"r1": 1.0})
+    with pytest.raises(StudyError, match=r"gan_overrides\.dcgan\.r1"):
+        build_gan("dcgan", 16, 2, settings, 1)
+
+
+def slopes_by_autograd(critic, images, y):
+    images = images.clone().requires_grad_(True)
+    out = critic(with_label(images, y, 2))[:, 0].sum()
+    return torch.autograd.grad(out, images, create_graph=True)[0].flatten(1)
+
+
+@pytest.mark.parametrize("kind", ["gradient penalty", "r1"])
+def test_penalties_of_a_told_critic_with_two_heads_equal_autograd(kind):
+    torch.manual_seed(0)
+    critic = Critic(16, 4, outputs=3, labels=2).double()
+    real, fake = torch.randn(2, 4, 3, 16, 16, dtype=torch.float64)
+    y, mix = torch.tensor([0, 1, 1, 0]), torch.rand(4, 1, 1, 1, dtype=torch.float64)
+    told = [with_label(x, y, 2) for x in (real, fake)]
+    if kind == "r1":
+        ours = r1_penalty(critic, told[0])
+        theirs = slopes_by_autograd(critic, real, y).square().sum(1).mean() / 2
+    else:
+        ours = gradient_penalty(critic, *told, mix)
+        slopes = slopes_by_autograd(critic, mix * real + (1 - mix) * fake, y)
+        theirs = (slopes.norm(dim=1) - 1).square().mean()
+    torch.testing.assert_close(ours, theirs)
+    assert theirs > 1e-6
+    weight = critic[0].weight
+    one, two = (torch.autograd.grad(x, weight)[0] for x in (ours, theirs))
+    torch.testing.assert_close(one, two)
+
+
+def test_a_lazy_penalty_is_rarer_and_as_much_heavier():
+    settings = TINY.model_copy(update={"penalty_every": 3})
+    model = build_gan("c_wgan_gp", 16, 2, settings, 1)
+    batches = make_batches(settings)
+    for turn in range(6):
+        loss, numbers = model.critic_loss(batches.draw("critic", turn))
+        assert ("penalty" in numbers) == (turn % 3 == 0)
+        penalty = float(numbers.get("penalty", torch.zeros(())).detach())
+        distance = float(numbers["wasserstein"].detach())
+        expected = 3 * settings.penalty * penalty - distance
+        assert float(loss.detach()) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kinds", [("colour",), ("translation",), ("cutout",), ("colour", "cutout")]
+)
+def test_augmentation_changes_cells_and_lets_gradients_pass(kinds):
+    images = (torch.rand(6, 3, 16, 16) - 0.5).requires_grad_(True)
+    changed = change_cells(images, kinds, torch.rand(6, CHANCES))
+    assert changed.shape == images.shape
+    assert not torch.equal(changed, images)
+    changed.square().sum().backward()
+    assert images.grad.abs().sum() > 0
+
+
+def test_augmentation_does_what_its_chances_say():
+    image = torch.zeros(1, 3, 16, 16)
+    image[0, :, 8, 8] = 1.0
+    middle = torch.full((1, CHANCES), 0.5)
+    assert torch.equal(change_cells(image, ("translation",), middle), image)
+    torch.testing.assert_close(change_cells(image, ("colour",), middle), image)
+    far = torch.full((1, CHANCES), 0.999)
+    down = change_cells(image, ("translation",), far)
+    assert down[0, 0].argmax() == 10 * 16 + 10  # an eighth of 16 pixels
+    assert change_cells(image, ("cutout",), middle).abs().sum() == 0
+    corner = change_cells(
+        torch.ones(1, 3, 16, 16), ("cutout",), torch.zeros(1, CHANCES)
+    )
+    assert (corner == 0).sum() == 3 * 4 * 4
+
+
+def test_augmentation_of_a_batch_is_the_same_for_all_of_a_kind():
+    settings = TINY.model_copy(update={"augment": ("cutout",), "batch": 64})
+    batch = make_batches(settings).draw("critic", 0)
+    assert (batch.real == 0).any(1).float().mean() > 0.1
+    holes = batch.augment(torch.ones_like(batch.real)) == 0
+    assert 0.05 < holes.float().mean() < 0.3
+
+
+def test_embedding_and_batch_norm_tell_the_label():
+    z = torch.randn(1, 8).expand(2, -1)
+    for conditioning in ("embedding", "batch_norm"):
+        network = Generator(16, 4, 8, 2, conditioning).eval()
+        if conditioning == "batch_norm":
+            for name, weight in network.named_parameters():
+                if "scale" in name:
+                    torch.nn.init.normal_(weight)
+        made = network(z, torch.tensor([0, 1])).detach()
+        assert not torch.allclose(made[0], made[1])
+
+
+def test_drawings_are_of_fixed_latents_at_doubling_times(monkeypatch):
+    monkeypatch.setattr(engine, "FIRST_DRAWING", 2)
+    training = make_training(TINY.model_copy(update={"iterations": 9}))
+    train_gan(training, make_batches(), NOWHERE)
+    assert list(training.drawings) == [2, 4, 8, 9]
+    assert training.drawings[2].shape == (2, 4, 16, 16, 3)
+    assert training.drawings[2].dtype == torch.uint8
+
+
+def test_losses_do_not_depend_on_how_long_a_training_is():
+    runs = []
+    for iterations in (10, 13):
+        training = make_training(TINY.model_copy(update={"iterations": iterations}))
+        train_gan(training, make_batches(), NOWHERE)
+        runs.append(training.losses)
+    assert [row["iteration"] for row in runs[1]] == [10, 13]
+    assert runs[0] == runs[1][:1]
+
+
+def test_a_diverged_training_stops_with_advice_and_keeps_the_last_good_state(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine, "SAVE_SECONDS", -1)
+    monkeypatch.setattr(engine, "LOG_EVERY", 1)
+    settings = TINY.model_copy(update={"iterations": 5})
+    training, state = make_training(settings), tmp_path / "state.pt"
+    run_iteration = training.run_iteration
+
+    def break_down(batches):
+        if training.iteration == 3:
+            training.model.critic[0].weight.data.fill_(float("nan"))
+        return run_iteration(batches)
+
+    monkeypatch.setattr(training, "run_iteration", break_down)
+    with pytest.raises(StudyError, match=r"not finite\) at iteration 4; lower gan\."):
+        train_gan(training, make_batches(), state)
+    shorter = make_training(settings.model_copy(update={"iterations": 3}))
+    train_gan(shorter, make_batches(), state)
+    assert shorter.iteration == 3
+    assert weights_of(shorter).isfinite().all()
+
+
+def test_a_collapsed_generator_stops_the_training(monkeypatch):
+    monkeypatch.setattr(engine, "LOG_EVERY", 1)
+    training = make_training(TINY.model_copy(update={"iterations": 40, "ema": 0.0}))
+    with torch.no_grad():  # G's last layer says black, whatever it is asked
+        training.model.generator.grow[-2].weight.zero_()
+        training.model.generator.grow[-2].bias.fill_(-1e4)
+    with pytest.raises(StudyError, match=r"collapsed.* at iteration 25"):
+        train_gan(training, make_batches(), NOWHERE)
+
+
+def test_a_state_further_than_the_study_wants_is_an_error(tmp_path):
+    training = make_training()
+    train_gan(training, make_batches(), NOWHERE)
+    training.save(tmp_path / "state.pt")
+    shorter = make_training(TINY.model_copy(update={"iterations": 2}))
+    with pytest.raises(StudyError, match=r"gan\.iterations is 2.*delete"):
+        train_gan(shorter, make_batches(), tmp_path / "state.pt")
+
+
+def test_a_full_disk_keeps_the_state_before(tmp_path):
+    state = tmp_path / "state.pt"
+    training = make_training()
+    training.save(state)
+    content = state.read_bytes()
+    training.run_iteration(make_batches())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) // 2, limits[1]))
+    try:
+        with pytest.raises(StudyError, match="make room and start again"):
+            training.save(state)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert state.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [state]
