@@ -1,13 +1,16 @@
-"""One GAN iteration of ours against the common tutorial loop, same networks, CPU.
+"""Speed of the GANs on a CPU: ratios of one run, quote nothing else.
 
-The tutorial loop keeps the graph of the fakes in the critic step, takes the penalty by
-autograd, computes weight gradients of D and C in the G step, and runs in fp32 with the
-usual memory layout. Prints seconds and ratios; quote the ratios of one run.
+One iteration of `c_wgan_gp` against the common tutorial loop with the same networks,
+which keeps the graph of the fakes in the critic step, takes the penalty by autograd,
+computes weight gradients of D and C in the G step, and runs in fp32 with the usual
+memory layout. The critic step against the rate of a bare 3x3 convolution of as many
+channels. Generation, disk included, against the generator's forward pass alone.
 """
 
 import argparse
 import os
 import statistics
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,11 +18,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from cytobalance.cells import create_images
 from cytobalance.config import read_study
 from cytobalance.gan.batches import Batches
 from cytobalance.gan.engine import Training
-from cytobalance.gan.models import build_gan
+from cytobalance.gan.generation import generate_cells
 from cytobalance.gan.processes import start_fabric
+from cytobalance.gan.registry import build_gan
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 CLASSES = 12
@@ -76,14 +81,110 @@ def make_runs(settings, size: int) -> dict:
         fabric = start_fabric(precision)
         own = settings.model_copy(update={"precision": precision})
         fresh = build_gan("c_wgan_gp", size, CLASSES, own, seed=0)
-        training = Training(fresh, own, fabric)
+        training = Training(fresh, CLASSES, own, 0, fabric)
         batches = Batches(images, labels, own, 0, fabric.device)
         runs[f"ours {precision}"] = lambda t=training, b=batches: t.run_iteration(b)
     return runs
 
 
+def time_in_turn(runs: dict, rounds: int) -> dict[str, float]:
+    """Median seconds of each, taken in turn; the first round warms up."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(rounds + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if turn:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def compare_iterations(settings, size: int, rounds: int) -> None:
+    """Print ours in both precisions against the tutorial loop."""
+    times = time_in_turn(make_runs(settings, size), rounds)
+    print(f"{size} px, width {settings.width}, batch {settings.batch}: one iteration")
+    for name, seconds in times.items():
+        print(f"{name:24}{seconds:8.2f} s {times['tutorial'] / seconds:6.2f}x")
+
+
+def compare_with_convolution(settings, size: int, rounds: int) -> None:
+    """Print the critic step's rate of work against a convolution's, forward, fp32.
+
+    Work is what PyTorch counts for each.
+    """
+    fabric = start_fabric("fp32")
+    model = build_gan("c_wgan_gp", size, CLASSES, settings, seed=0)
+    training = Training(model, CLASSES, settings, 0, fabric)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (512, size, size, 3), np.uint8)
+    batches = Batches(images, rng.integers(0, CLASSES, 512), settings, 0, fabric.device)
+    layer = nn.Conv2d(settings.width, settings.width, 3, padding=1)
+    layer = layer.to(memory_format=torch.channels_last)
+    x = torch.randn(settings.batch, settings.width, size // 4, size // 4)
+    x = x.to(memory_format=torch.channels_last)
+    batch = batches.draw("critic", 0)
+
+    def convolve():
+        with torch.no_grad():
+            for _ in range(50):
+                layer(x)
+
+    runs = {"convolution": convolve, "critic": lambda: training.teach("critic", batch)}
+    times = time_in_turn(runs, rounds)
+    work = {
+        "convolution": 50 * flops_of(lambda: layer(x)),
+        "critic": flops_of(lambda: training.teach("critic", batch)),
+    }
+    rates = {name: work[name] / times[name] for name in runs}
+    print("critic step against a bare convolution, work a second, fp32")
+    for name, rate in rates.items():
+        print(f"{name:24}{rate / 1e9:8.1f} GFLOP/s {rate / rates['convolution']:6.2f}")
+
+
+def flops_of(run) -> int:
+    """Work of one call by PyTorch's own count."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+def compare_generation(settings, size: int, rounds: int) -> None:
+    """Print generation into a file against G's forward pass alone, same batch."""
+    model = build_gan("c_wgan_gp", size, CLASSES, settings, seed=0)
+    generator = model.generator.to(memory_format=torch.channels_last).eval()
+    count = 4 * settings.batch
+    z = torch.randn(settings.batch, settings.latent)
+    y = torch.zeros(settings.batch, dtype=torch.long)
+
+    def forward():
+        with torch.inference_mode():
+            for _ in range(4):
+                generator(z, y)
+
+    def generate():
+        with tempfile.TemporaryDirectory() as folder:
+            images = create_images(Path(folder), count, size)
+            for place, made in generate_cells(
+                generator,
+                0,
+                count,
+                latent=settings.latent,
+                batch=settings.batch,
+                seed=0,
+                device=torch.device("cpu"),
+            ):
+                images[place : place + len(made)] = made
+            images.flush()
+
+    times = time_in_turn({"forward": forward, "generate": generate}, rounds)
+    ratio = times["forward"] / times["generate"]
+    print(f"generation, disk included: {ratio:.2f} of the rate of G's forward alone")
+
+
 def main() -> None:
-    """Time the three in turn and print medians and ratios."""
+    """Compare, compare, compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--width", type=int, default=64)
@@ -94,19 +195,9 @@ def main() -> None:
     settings = read_study(PARAMS).gan.model_copy(
         update={"width": given.width, "batch": given.batch, "critic_steps": 5}
     )
-    runs = make_runs(settings, given.size)
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(given.rounds + 1):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            if turn:  # the first warms up
-                times[name].append(time.perf_counter() - start)
-    base = statistics.median(times["tutorial"])
-    print(f"{given.size} px, width {given.width}, batch {given.batch}, one iteration")
-    for name, values in times.items():
-        middle = statistics.median(values)
-        print(f"{name:12} {middle:8.2f} s   {base / middle:5.2f}x")
+    compare_iterations(settings, given.size, given.rounds)
+    compare_with_convolution(settings, given.size, given.rounds)
+    compare_generation(settings, given.size, given.rounds)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 import torch
 from test_gan import GANS, TINY, make_batches, make_training, weights_of
 
-from cytobalance.gan import engine
+from cytobalance.gan import engine, models
 from cytobalance.gan.augment import CHANCES, change_cells
 from cytobalance.gan.engine import train_gan
 from cytobalance.gan.networks import Critic, Generator, with_label
@@ -278,3 +278,19 @@ def test_a_full_disk_keeps_the_state_before(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert state.read_bytes() == content
     assert list(tmp_path.iterdir()) == [state]
+
+
+def test_the_documented_example_of_a_new_gan_trains(tmp_path, monkeypatch):
+    page = (Path(__file__).parent.parent / "docs/gans.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    (tmp_path / "lsgan.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    training = make_training(TINY, "lsgan")
+    train_gan(training, make_batches(), NOWHERE)
+    assert training.losses[-1]["critic_loss"] > 0
+    assert training.drawings[6].float().std() > 1
+
+
+def test_a_file_makes_a_gan_legal():
+    folder = Path(models.__path__[0])
+    assert {p.stem for p in folder.glob("*.py")} == {"__init__", *GANS}

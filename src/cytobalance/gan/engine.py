@@ -64,12 +64,13 @@ class Training:
                 batch = batches.draw(student, turn, one_class)
                 # Dropout draws from the global stream, and the same after a resume.
                 torch.manual_seed(derive_seed(batches.seed, "layers", student, turn))
-                numbers |= self._teach(student, batch)
+                numbers |= self.teach(student, batch)
         self.iteration += 1
         self._update_average()
         return numbers
 
-    def _teach(self, student: str, batch: Batch) -> dict[str, Tensor]:
+    def teach(self, student: str, batch: Batch) -> dict[str, Tensor]:
+        """One step of one network on one batch; its losses."""
         for name in self.model.students:
             getattr(self.model, name).requires_grad_(name == student)
         with self.fabric.autocast():
