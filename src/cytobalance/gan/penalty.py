@@ -59,8 +59,9 @@ def _pull_back(layer: nn.Module, x: Tensor) -> tuple[Tensor, Pullback]:
     """The layer's output at x, and the map of a gradient of it to one of x."""
     match layer:
         case nn.LeakyReLU():
-            mask = x > 0
-            return layer(x), lambda g: torch.where(mask, g, g * layer.negative_slope)
+            return layer(x), lambda g: torch.ops.aten.leaky_relu_backward(
+                g, x, layer.negative_slope, False
+            )
         case nn.Conv2d():
             y = layer(x)
             # Side that a strided convolution leaves over at the border.
