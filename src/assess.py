@@ -46,7 +46,6 @@ def main() -> None:
     taught = score_teaching(
         prepare_lesson(cells, hold_out, synthetic, study.classes, device),
         study.classes,
-        plain,
         about,
         study.classifier,
         seed=derive_seed(study.study.seed, "assess", "tstr"),
