@@ -51,35 +51,32 @@ def main() -> None:
         seed=derive_seed(study.study.seed, "assess", "tstr"),
         leaked=protocol == "paper",
     )
+    scores = join_scores(scores, taught)
     head = {"protocol": protocol, "gan": gan, "features": study.assess.features}
     head["simulated"] = study.simulated
-    write_metrics(Path(f"metrics/gan/{key}.json"), head | join_scores(scores, taught))
+    write_metrics(Path(f"metrics/gan/{key}.json"), head | scores)
     write_table(Path(f"plots/losses/{key}.csv"), thin_losses(losses))
+    print_scores(scores)
+
     title = f"{study.study.title}: {gan}, protocol {protocol}"
+    sheet = f"plots/gan/{key}"
     counts = synthetic.table["label"].value_counts()
     draw_gan_sheet(
         {label: own.real for label, own in drawn.items()},
         {label: own.synthetic for label, own in drawn.items()},
-        Path(f"plots/gan/{key}.png"),
+        Path(f"{sheet}.png"),
         title,
         {c: (len(own.training), int(counts.get(c, 0))) for c, own in drawn.items()},
         study.simulated,
     )
-    draw_closest_sheet(
-        {label: pick_closest(own, searches[label]) for label, own in drawn.items()},
-        Path(f"plots/gan/{key}-closest.png"),
-        f"{title}, closest to training cells",
-        study.simulated,
-    )
-    draw_progress_sheet(
-        progress,
-        study.classes,
-        Path(f"plots/gan/{key}-training.png"),
-        f"{title}, training",
-        study.simulated,
-    )
-    print_scores(join_scores(scores, taught))
-    print(f"wrote metrics/gan/{key}.json, plots/losses/{key}.csv, plots/gan/{key}*.png")
+    closest = {c: pick_closest(own, searches[c]) for c, own in drawn.items()}
+    path = Path(f"{sheet}-closest.png")
+    heading = f"{title}, closest to training cells"
+    draw_closest_sheet(closest, path, heading, study.simulated)
+    path = Path(f"{sheet}-training.png")
+    heading = f"{title}, training"
+    draw_progress_sheet(progress, study.classes, path, heading, study.simulated)
+    print(f"wrote metrics/gan/{key}.json, plots/losses/{key}.csv, {sheet}*.png")
 
 
 def join_scores(scores: dict, more: dict) -> dict:
