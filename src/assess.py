@@ -1,91 +1,99 @@
-"""Stage `assess`: fidelity, diversity, labels and memorisation of one GAN's cells."""
+"""Stage `assess`: all that is told of one GAN's cells, in numbers and pictures."""
 
 from pathlib import Path
 
-import numpy as np
-
-from cytobalance.balance.hold_out import visible_cells
-from cytobalance.cells import CellSet, read_cells, read_table
+from cytobalance.cells import read_cells, read_table, write_table
 from cytobalance.classify.networks import load_network
-from cytobalance.config import Study, read_study
+from cytobalance.config import read_study
 from cytobalance.devices import make_deterministic, pick_device
+from cytobalance.draw.closest import draw_closest_sheet, pick_closest
+from cytobalance.draw.progress import draw_progress_sheet
 from cytobalance.draw.sheet import draw_gan_sheet
 from cytobalance.metrics import write_metrics
 from cytobalance.options import read_item
-from cytobalance.runtime import random_stream, run_stage
-from cytobalance.score.assessment import ClassCells, assess_gan
-from cytobalance.score.fidelity import Selection
+from cytobalance.runtime import derive_seed, run_stage
+from cytobalance.score.assessment import assess_gan
+from cytobalance.score.memorisation import search_copies
+from cytobalance.score.progress import read_progress, thin_losses
+from cytobalance.score.selection import select_cells
+from cytobalance.score.teaching import prepare_lesson, score_teaching
 
 
 def main() -> None:
-    """Score the GAN's cells against those it saw; draw both side by side."""
+    """Score the GAN's cells against those it saw; draw them; keep its losses."""
     study = read_study()
     options = read_item(study, "protocol", "gan")
     protocol, gan = options.protocol, options.gan
+    key = f"{protocol}-{gan}"
     make_deterministic()
     device = pick_device()
 
+    trained = Path(f"models/gan/{protocol}/{gan}")
+    progress = read_progress(trained, len(study.classes))
+    losses = read_table(trained / "losses.csv")
     cells = read_cells(Path("data/cells"))
     hold_out = read_table(Path("data/hold_out.csv"))
     synthetic = read_cells(Path(f"data/synthetic/{protocol}/{gan}"))
-    seen = visible_cells(cells.table, hold_out, protocol)
-    unseen = np.flatnonzero(hold_out["part"].isin(["test", "validation"]))
-    if protocol == "paper":  # the GAN saw test and validation cells too
-        unseen = unseen[:0]
 
-    drawn = {
-        label: ClassCells(
-            Selection(cells.images, rows_of(cells, seen, label)),
-            draw_cells(cells, seen, label, study, "real"),
-            draw_cells(synthetic, np.arange(len(synthetic)), label, study, "synthetic"),
-            draw_cells(cells, unseen, label, study, "held_out"),
-        )
-        for label in study.classes
+    drawn = select_cells(cells, hold_out, synthetic, protocol, study)
+    searches = {
+        label: search_copies(own.synthetic, own.training, own.held_out, device)
+        for label, own in drawn.items()
     }
     model = Path(f"models/classifiers/{protocol}-plain-sequential_cnn/trial_0.pt")
-    classifier, _ = load_network(model, device)
-    scores = assess_gan(drawn, classifier, study.assess.features, device)
-
-    output = Path(f"metrics/gan/{protocol}-{gan}.json")
+    plain, about = load_network(model, device)
+    scores = assess_gan(drawn, searches, plain, study.assess.features, device)
+    taught = score_teaching(
+        prepare_lesson(cells, hold_out, synthetic, study.classes, device),
+        study.classes,
+        about,
+        study.classifier,
+        seed=derive_seed(study.study.seed, "assess", "tstr"),
+        leaked=protocol == "paper",
+    )
+    scores = join_scores(scores, taught)
     head = {"protocol": protocol, "gan": gan, "features": study.assess.features}
-    write_metrics(output, {**head, "simulated": study.simulated, **scores})
-    sheet = Path(f"plots/gan/{protocol}-{gan}.png")
+    head["simulated"] = study.simulated
+    write_metrics(Path(f"metrics/gan/{key}.json"), head | scores)
+    write_table(Path(f"plots/losses/{key}.csv"), thin_losses(losses))
+    print_scores(scores)
+
+    title = f"{study.study.title}: {gan}, protocol {protocol}"
+    sheet = f"plots/gan/{key}"
+    counts = synthetic.table["label"].value_counts()
     draw_gan_sheet(
         {label: own.real for label, own in drawn.items()},
         {label: own.synthetic for label, own in drawn.items()},
-        sheet,
-        f"{study.study.title}: {gan}, protocol {protocol}",
-        {
-            label: (
-                int((cells.table["label"].to_numpy()[seen] == label).sum()),
-                int((synthetic.table["label"] == label).sum()),
-            )
-            for label in study.classes
-        },
+        Path(f"{sheet}.png"),
+        title,
+        {c: (len(own.training), int(counts.get(c, 0))) for c, own in drawn.items()},
         study.simulated,
     )
-    print_scores(scores)
-    print(f"wrote {output} and {sheet}")
+    closest = {c: pick_closest(own, searches[c]) for c, own in drawn.items()}
+    path = Path(f"{sheet}-closest.png")
+    heading = f"{title}, closest to training cells"
+    draw_closest_sheet(closest, path, heading, study.simulated)
+    path = Path(f"{sheet}-training.png")
+    heading = f"{title}, training"
+    draw_progress_sheet(progress, study.classes, path, heading, study.simulated)
+    print(f"wrote metrics/gan/{key}.json, plots/losses/{key}.csv, {sheet}*.png")
 
 
-def draw_cells(
-    cells: CellSet, rows: np.ndarray, label: str, study: Study, kind: str
-) -> np.ndarray:
-    """Up to assess.cells images of a class among `rows`, drawn at random."""
-    own = rows_of(cells, rows, label)
-    stream = random_stream(study.study.seed, "assess", kind, label)
-    return cells.images[stream.permutation(own)[: study.assess.cells]]
-
-
-def rows_of(cells: CellSet, rows: np.ndarray, label: str) -> np.ndarray:
-    """Those of `rows` that hold cells of a class."""
-    return rows[(cells.table["label"].to_numpy(str) == label)[rows]]
+def join_scores(scores: dict, more: dict) -> dict:
+    """Two sets of scores with the keys overall, classes and notes as one."""
+    return {
+        "overall": scores["overall"] | more["overall"],
+        "classes": {
+            c: own | more["classes"][c] for c, own in scores["classes"].items()
+        },
+        "notes": scores["notes"] + more["notes"],
+    }
 
 
 def print_scores(scores: dict) -> None:
     """Overall scores, one a line, and every note."""
     for name, value in scores["overall"].items():
-        print(f"{name:16} {'-' if value is None else value}")
+        print(f"{name:22} {'-' if value is None else value}")
     for note in scores["notes"]:
         print(f"note: {note}")
 

@@ -18,8 +18,9 @@ from cytobalance.balance.hold_out import hold_out_cells
 from cytobalance.cells import write_table
 from cytobalance.classify.networks import SequentialCNN, save_network
 from cytobalance.config import read_study
+from cytobalance.runtime import StudyError, run_stage
 from cytobalance.score import features as features_module
-from cytobalance.score.assessment import ClassCells, assess_gan
+from cytobalance.score.assessment import assess_gan
 from cytobalance.score.distributions import (
     compare_distributions,
     density_coverage,
@@ -35,7 +36,9 @@ from cytobalance.score.fidelity import (
     oriented_cells,
     structural_similarity,
 )
-from cytobalance.score.memorisation import memorised_share
+from cytobalance.score.memorisation import closest_pairs, search_copies
+from cytobalance.score.progress import read_progress, spread_evenly
+from cytobalance.score.selection import ClassCells
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 CPU = torch.device("cpu")
@@ -238,14 +241,36 @@ def test_copies_are_found_and_new_or_blurred_cells_are_not():
     fresh = images_of(200, 4)
     mean = training.mean(0) + stream.normal(size=(50, *training.shape[1:]))
     blurred = mean.clip(0, 255).astype(np.uint8)
-    assert memorised_share(copies, training, held_out, CPU) > 0.98
-    assert memorised_share(fresh, training, held_out, CPU) < 0.15
+    found = search_copies(copies, training, held_out, CPU)
+    assert found.share > 0.98 and 0.5 < found.level < 1
+    assert search_copies(fresh, training, held_out, CPU).share < 0.15
     # Nearer to all of them than real cells are, but a copy of none.
     assert nearest_cells(blurred, training, 1, CPU).distance.mean() < 33
-    assert memorised_share(blurred, training, held_out, CPU) < 0.15
-    assert memorised_share(copies, training, held_out[:19], CPU) is None
+    assert search_copies(blurred, training, held_out, CPU).share < 0.15
     mirrored = np.rot90(copies, 3, (1, 2))[:, :, ::-1].copy()
-    assert memorised_share(mirrored, training, held_out, CPU) > 0.98
+    assert search_copies(mirrored, training, held_out, CPU).share > 0.98
+
+
+def test_too_few_cells_fix_no_level_of_copies():
+    training, held_out, made = (images_of(25, seed) for seed in (1, 2, 3))
+    assert search_copies(made, training, held_out[:19], CPU).share is None
+    assert search_copies(made, training[:2], held_out, CPU).share is None
+    alone = search_copies(made, training[:1], held_out[:0], CPU)
+    assert alone.synthetic.row.max() == 0 and alone.held_out is None
+    assert search_copies(made[:0], training, held_out, CPU) is None
+
+
+def test_the_closest_pair_is_the_copy_beside_its_original_turned_alike():
+    training, made = images_of(30, 1), images_of(12, 2)
+    made[5] = np.rot90(training[17])
+    made[5, 0, 0] += 1
+    found = search_copies(made, training, images_of(20, 3), CPU)
+    first, second = closest_pairs(made, training, found.synthetic, 2)
+    assert np.array_equal(first.cell, made[5])
+    assert np.array_equal(first.training, np.rot90(training[17]))
+    assert first.ratio < 0.1 < found.level and second.ratio > 0.5
+    assert first.distance == pytest.approx(np.sqrt(3 / made[5].size))
+    assert len(closest_pairs(made, training, found.synthetic, 40)) == 12
 
 
 # The whole
@@ -282,25 +307,37 @@ def cells():
     }
 
 
+def assess_cells(cells, features="cells"):
+    """`assess_gan` with its search for copies, scored by the perfect classifier."""
+    searches = {
+        label: search_copies(own.synthetic, own.training, own.held_out, CPU)
+        for label, own in cells.items()
+    }
+    return assess_gan(cells, searches, ToneClassifier(), features, CPU)
+
+
 def test_labels_are_judged_against_what_was_asked_for(cells):
-    right = assess_gan(cells, ToneClassifier(), "cells", CPU)
+    right = assess_cells(cells)
     assert right["overall"]["label_accuracy"] == 1
     # A third of the cells made as platelets are monocytes.
     mixed = cells["platelet"].synthetic.copy()
     mixed[:30] = cells["monocyte"].synthetic[:30]
     platelet = replace(cells["platelet"], synthetic=mixed)
-    wrong = assess_gan(cells | {"platelet": platelet}, ToneClassifier(), "cells", CPU)
+    wrong = assess_cells(cells | {"platelet": platelet})
     assert wrong["overall"]["label_accuracy"] == pytest.approx(110 / 140, abs=1e-4)
     classes = wrong["classes"]
     assert classes["platelet"]["label_recall"] == pytest.approx(60 / 90, abs=1e-4)
     assert classes["platelet"]["label_precision"] == 1
     assert classes["monocyte"]["label_precision"] == pytest.approx(50 / 80, abs=1e-4)
+    # One class, one word: 1. Two words for it: up to 2.
+    assert right["classes"]["platelet"]["is_mean"] == pytest.approx(1, abs=1e-3)
+    assert 1.5 < classes["platelet"]["is_mean"] < 2
 
 
 def test_every_missing_number_has_its_reason(cells):
-    scores = assess_gan(cells, ToneClassifier(), "cells", CPU)
+    scores = assess_cells(cells)
     notes = "\n".join(scores["notes"])
-    assert "null below 20 cells: basophil" in notes
+    assert "coverage: null below 20 real or synthetic cells: basophil" in notes
     assert scores["classes"]["basophil"]["psnr"] is None
     assert scores["overall"]["lpips"] is None and "lpips: null" in notes
     assert scores["overall"]["fid"] is not None
@@ -311,7 +348,7 @@ def test_every_missing_number_has_its_reason(cells):
 
 
 def test_the_floor_compares_the_same_classes_and_counts_as_the_gan_gets(cells):
-    scores = assess_gan(cells, ToneClassifier(), "cells", CPU)
+    scores = assess_cells(cells)
     counts = [own["compared_cells"] for own in scores["classes"].values()]
     assert counts == [0, 40, 40] and scores["overall"]["compared_cells"] == 80
     # A GAN that draws the held-out cells themselves scores what the floor is.
@@ -319,11 +356,11 @@ def test_the_floor_compares_the_same_classes_and_counts_as_the_gan_gets(cells):
         label: replace(own, synthetic=own.held_out[: len(own.synthetic)])
         for label, own in cells.items()
     }
-    overall = assess_gan(perfect, ToneClassifier(), "cells", CPU)["overall"]
+    overall = assess_cells(perfect)["overall"]
     assert overall["floor"] == {name: overall[name] for name in overall["floor"]}
     # Cells of a class that the GAN made none of change neither.
     basophil = replace(cells["basophil"], held_out=cells["platelet"].held_out)
-    other = assess_gan(perfect | {"basophil": basophil}, ToneClassifier(), "cells", CPU)
+    other = assess_cells(perfect | {"basophil": basophil})
     assert other["overall"]["floor"] == overall["floor"]
 
 
@@ -332,7 +369,7 @@ def test_a_copy_of_a_cell_outside_the_sample_is_found(cells):
     copier = ClassCells(
         training, training[:30], training[30:], cells["monocyte"].held_out
     )
-    scores = assess_gan({"monocyte": copier}, ToneClassifier(), "cells", CPU)
+    scores = assess_cells({"monocyte": copier})
     assert scores["classes"]["monocyte"]["memorised"] == 1
     assert scores["classes"]["monocyte"]["psnr"] == 100
     assert scores["overall"]["training_cells"] == 90
@@ -343,11 +380,11 @@ def test_a_gan_that_saw_everything_is_not_called_a_copier(cells):
     none = {
         label: replace(own, held_out=own.held_out[:0]) for label, own in cells.items()
     }
-    scores = assess_gan(none, ToneClassifier(), "cells", CPU)
+    scores = assess_cells(none)
     assert scores["overall"]["memorised"] is None
     assert scores["overall"]["floor"]["fid"] is None
     notes = "\n".join(scores["notes"])
-    assert "memorised: null" in notes and "floor: null" in notes
+    assert "floor, memorised, copy_level: null" in notes
 
 
 def test_without_inceptions_weights_its_scores_stay_empty(cells, monkeypatch):
@@ -358,12 +395,50 @@ def test_without_inceptions_weights_its_scores_stay_empty(cells, monkeypatch):
         monkeypatch.setattr(f"torch_fidelity.{path}.load_state_dict_from_url", refuse)
     with pytest.raises(features_module.WeightsMissingError, match="InceptionV3"):
         features_module.load_inception()
-    scores = assess_gan(cells, ToneClassifier(), "inception", CPU)
+    scores = assess_cells(cells, "inception")
     notes = "\n".join(scores["notes"])
     for name in ("fid", "kid_mean", "is_mean", "lpips"):
         assert scores["overall"][name] is None
     assert "InceptionV3" in notes and "LPIPS" in notes
     assert scores["overall"]["label_accuracy"] == 1  # our classifier's, still told
+
+
+# What a training left behind
+
+
+def write_training(folder: Path, moments: int = 3, losses: int = 450) -> None:
+    """A GAN's progress of three classes and its losses, as train_gan leaves them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stream = np.random.default_rng(5)
+    shape = (moments, 3, 4, SIZE, SIZE, 3)
+    np.save(folder / "progress.npy", stream.integers(0, 256, shape, dtype=np.uint8))
+    iterations = pd.DataFrame({"iteration": 10 * np.arange(moments)})
+    write_table(folder / "progress.csv", iterations)
+    table = pd.DataFrame({"iteration": np.arange(1, losses + 1)})
+    for name in ("critic_loss", "generator_loss", "wasserstein"):
+        table[name] = stream.normal(size=losses)
+    write_table(folder / "losses.csv", table)
+
+
+def test_rows_and_moments_are_thinned_evenly_with_first_and_last():
+    assert spread_evenly(5, 8).tolist() == [0, 1, 2, 3, 4]
+    found = spread_evenly(12, 8)
+    assert len(found) == 8 and found[0] == 0 and found[-1] == 11
+    assert set(np.diff(spread_evenly(451, 200))) == {2, 3}
+
+
+def test_progress_that_is_missing_or_of_other_classes_says_what_to_do(tmp_path):
+    with pytest.raises(StudyError, match=r"progress\.npy .* `dvc repro train_gan`"):
+        read_progress(tmp_path, 3)
+    write_training(tmp_path)
+    found = read_progress(tmp_path, 3)
+    assert found.iterations.tolist() == [0, 10, 20]
+    assert found.images.shape == (3, 3, 4, SIZE, SIZE, 3)
+    with pytest.raises(StudyError, match=r"3 moments and 4 classes; .* train_gan"):
+        read_progress(tmp_path, 4)
+    (tmp_path / "progress.npy").write_bytes(b"half a file")
+    with pytest.raises(StudyError, match="damaged"):
+        read_progress(tmp_path, 3)
 
 
 @pytest.fixture
@@ -373,6 +448,8 @@ def project(tmp_path, monkeypatch):
     study["merge"]["classes"] = {label: [label] for label in CLASSES}
     study["image"]["size"] = SIZE
     study["assess"]["cells"] = 30
+    tiny = {"width": 4, "batch": 16, "epochs": 2, "iterations": 4}
+    study["classifier"] |= tiny
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     monkeypatch.chdir(tmp_path)
     study = read_study()
@@ -393,18 +470,40 @@ def project(tmp_path, monkeypatch):
         write_cells(folder, images[40:120], made)
         model = f"models/classifiers/{protocol}-plain-sequential_cnn/trial_0.pt"
         save_network(tmp_path / model, network, about)
+        write_training(tmp_path / f"models/gan/{protocol}/c_wgan_gp")
     return tmp_path
 
 
+def unexplained(scores: dict) -> list[str]:
+    """Numbers that are null without a note that names them (and their class)."""
+    nulls = [("overall", n) for n, v in scores["overall"].items() if v is None]
+    floor = scores["overall"]["floor"]
+    nulls += [("overall", "floor")] if None in floor.values() else []
+    for label, own in scores["classes"].items():
+        nulls += [(label, name) for name, value in own.items() if value is None]
+    reasons = []
+    for note in scores["notes"]:
+        names, _, reason = note.partition(": null")
+        named = [c for c in ("overall", *scores["classes"]) if c in reason]
+        reasons.append((names.split(", "), named or ["overall", *scores["classes"]]))
+    return [
+        f"{place}: {name}"
+        for place, name in nulls
+        if not any(name in names and place in places for names, places in reasons)
+    ]
+
+
 @pytest.mark.parametrize("protocol", ["paper", "heldout"])
-def test_the_stage_writes_scores_and_a_sheet_twice_alike(
-    project, monkeypatch, protocol
-):
+def test_the_stage_writes_scores_and_sheets_twice_alike(project, monkeypatch, protocol):
     arguments = ["x", "--protocol", protocol, "--gan", "c_wgan_gp"]
     monkeypatch.setattr("sys.argv", arguments)
     paths = [
         project / f"metrics/gan/{protocol}-c_wgan_gp.json",
-        project / f"plots/gan/{protocol}-c_wgan_gp.png",
+        project / f"plots/losses/{protocol}-c_wgan_gp.csv",
+        *(
+            project / f"plots/gan/{protocol}-c_wgan_gp{end}.png"
+            for end in ("", "-closest", "-training")
+        ),
     ]
     assess.main()
     first = [path.read_bytes() for path in paths]
@@ -427,3 +526,23 @@ def test_the_stage_writes_scores_and_a_sheet_twice_alike(
     assert scores["overall"]["real_cells"] == 90
     held_out = scores["overall"]["held_out_cells"]
     assert held_out == (0 if protocol == "paper" else 54)
+    assert unexplained(scores) == []
+    tested = (dealt["part"] == "test") & dealt["label"].isin(CLASSES[:2])
+    assert sum(own["test_cells"] for own in scores["classes"].values()) == tested.sum()
+    for name in ("tstr_balanced_accuracy", "trtr_balanced_accuracy"):
+        assert 0 <= scores["overall"][name] <= 1
+    losses = pd.read_csv(paths[1])
+    whole = pd.read_csv(project / f"models/gan/{protocol}/c_wgan_gp/losses.csv")
+    assert len(losses) == 200 and list(losses.columns) == list(whole.columns)
+    assert losses["iteration"].iloc[[0, -1]].tolist() == [1, 450]
+
+
+def test_without_the_training_s_progress_the_stage_stops_in_one_line(
+    project, monkeypatch, capsys
+):
+    monkeypatch.setattr("sys.argv", ["x", "--protocol", "paper", "--gan", "c_wgan_gp"])
+    (project / "models/gan/paper/c_wgan_gp/progress.csv").unlink()
+    with pytest.raises(SystemExit):
+        run_stage(assess.main)
+    message = capsys.readouterr().err
+    assert "dvc repro train_gan" in message and message.count("\n") == 1

@@ -1,11 +1,18 @@
 """Pictures of cells: pixels stay pixels, bytes stay bytes, simulated is marked."""
 
 import numpy as np
+import pytest
+import torch
 from PIL import Image
 
+from cytobalance.draw.closest import describe, draw_closest_sheet, pick_closest
 from cytobalance.draw.montage import enlarge, montage
+from cytobalance.draw.progress import draw_progress_sheet
 from cytobalance.draw.sheet import draw_gan_sheet
 from cytobalance.draw.style import balancer_colours, class_colours
+from cytobalance.score.memorisation import search_copies
+from cytobalance.score.progress import Progress
+from cytobalance.score.selection import ClassCells
 
 
 def cells(count: int, size: int = 32, seed: int = 0) -> np.ndarray:
@@ -59,6 +66,82 @@ def test_sheet_bytes_are_stable_and_the_simulated_mark_changes_them(tmp_path):
     first, second, unmarked = (path.read_bytes() for path in paths)
     assert first == second
     assert first != unmarked
+
+
+def pixels_of(path, colour) -> np.ndarray:
+    """Rows and columns of a PNG's pixels of one colour: int [N, 2]."""
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    return np.argwhere((pixels == colour).all(-1))
+
+
+def searched(cells: ClassCells):
+    found = search_copies(
+        cells.synthetic, cells.training, cells.held_out, torch.device("cpu")
+    )
+    return pick_closest(cells, found)
+
+
+RED, BLUE, GREEN = np.array([(255, 0, 0), (0, 0, 255), (0, 255, 0)], np.uint8)
+NEARLY_RED = RED - np.array([5, 0, 0], np.uint8)
+
+
+@pytest.fixture
+def copier() -> ClassCells:
+    """A GAN that copied the one training cell with a green corner, turned by 90 deg."""
+    training = cells(30, seed=1)
+    training[7] = RED
+    training[7, 1:9, 1:9] = GREEN
+    made = cells(12, seed=2)
+    made[4] = np.rot90(training[7])
+    made[4][(made[4] == RED).all(-1)] = NEARLY_RED
+    held_out = cells(25, seed=3)
+    return ClassCells(training, training, made, held_out)
+
+
+def test_closest_sheet_shows_the_copy_left_of_its_original_turned_alike(
+    tmp_path, copier
+):
+    path = tmp_path / "closest.png"
+    draw_closest_sheet({"basophil": searched(copier)}, path, "t", False)
+    copy, original = pixels_of(path, NEARLY_RED), pixels_of(path, RED)
+    assert len(copy) == len(original) == (32 * 32 - 64) * 9
+    assert (original - copy == [0, 98]).all()  # beside it, pixel for pixel
+    assert len(pixels_of(path, GREEN)) == 2 * 64 * 9
+
+
+def test_closest_sheet_without_held_out_or_synthetic_cells(tmp_path, copier):
+    unseen = ClassCells(
+        copier.training, copier.real, copier.synthetic, copier.held_out[:0]
+    )
+    none = ClassCells(
+        copier.training, copier.real, copier.synthetic[:0], copier.held_out
+    )
+    rows = {"basophil": searched(unseen), "monoblast": searched(none)}
+    assert describe(rows["basophil"])[1] == "no held-out cells, no level"
+    assert describe(rows["monoblast"]) == ("0 synthetic cells", "")
+    assert describe(searched(copier))[1].startswith("8.3 % below 0.9")
+    path = tmp_path / "closest.png"
+    draw_closest_sheet(rows, path, "t", False)
+    assert len(pixels_of(path, RED)) == (32 * 32 - 64) * 9
+    draw_closest_sheet({"monoblast": searched(none)}, path, "t", True)
+    assert path.stat().st_size > 0
+
+
+def test_progress_sheet_shows_eight_moments_with_the_first_and_the_last(tmp_path):
+    images = np.full((12, 2, 4, 16, 16, 3), 90, np.uint8)
+    images[0, 0, :2], images[11, 1, :2], images[:, :, 2:] = RED, BLUE, GREEN
+    progress = Progress(np.arange(12) * 10, images)
+    path = tmp_path / "training.png"
+    draw_progress_sheet(progress, ("basophil", "monoblast"), path, "t", False)
+    red, blue = pixels_of(path, RED), pixels_of(path, BLUE)
+    assert len(red) == len(blue) == 2 * 80 * 80
+    # First and last column, first and second row; the third latent is not shown.
+    assert (red.max(0) < blue.min(0)).all()
+    assert len(pixels_of(path, GREEN)) == 0
+    assert len(pixels_of(path, (90, 90, 90))) == (8 * 2 - 2) * 2 * 80 * 80
+    first = path.read_bytes()
+    draw_progress_sheet(progress, ("basophil", "monoblast"), path, "t", False)
+    assert path.read_bytes() == first
 
 
 def test_classes_outside_the_taxonomy_get_a_colour_of_their_own():

@@ -16,10 +16,16 @@ from sklearn.metrics import balanced_accuracy_score
 
 import evaluate
 import report
+from cytobalance.draw.gans import MEASURES
 from cytobalance.draw.sheet import draw_gan_sheet
 from cytobalance.runtime import run_stage
 
 PROTOCOLS = ("paper", "heldout")
+SHEET_WORDS = {
+    "": "Training cells",
+    "-closest": "Does it copy",
+    "-training": "Cells of",
+}
 
 
 def run_in(folder: Path, main, *words: str) -> None:
@@ -41,13 +47,17 @@ def study(tmp_path_factory) -> Path:
             classifier = ["--classifier", "sequential_cnn"]
             run_in(folder, evaluate.main, *words, *classifier)
     images = {"monoblast": np.zeros((8, 16, 16, 3), np.uint8)}
-    sheet = folder / "plots/gan/heldout-c_wgan_gp.png"
-    draw_gan_sheet(images, images, sheet, "GAN", {"monoblast": (20, 9)}, True)
-    found = {"overall": {"fid": 31.25, "lpips": None, "floor": {"fid": 2.5}}}
-    found["notes"] = ["lpips: null, weights <missing>"]
-    path = folder / "metrics/gan/heldout-c_wgan_gp.json"
-    path.parent.mkdir()
-    path.write_text(json.dumps(found))
+    (folder / "metrics/gan").mkdir()
+    for protocol in PROTOCOLS:
+        key = f"{protocol}-c_wgan_gp"
+        for end in ("", "-closest", "-training"):
+            sheet = folder / f"plots/gan/{key}{end}.png"
+            draw_gan_sheet(images, images, sheet, "GAN", {"monoblast": (20, 9)}, True)
+        found = {"protocol": protocol, "notes": ["lpips: null, weights <missing>"]}
+        found["overall"] = {"fid": 31.25, "lpips": None, "floor": {"fid": 2.5}}
+        measures = dict.fromkeys(MEASURES) | {"tstr_recall": 0.4375, "kid_mean": 3.875}
+        found["classes"] = {"monoblast": measures}
+        (folder / f"metrics/gan/{key}.json").write_text(json.dumps(found))
     counts = {
         "files": {"total": 900, "kept": 870, "rejected": 30},
         "rejected": {"ingest": {"not an image": 30}, "dedup": {}},
@@ -216,6 +226,10 @@ def test_page_shows_gan_measures_notes_and_dataset_counts(study):
     text = page_of(study)
     assert "31.25" in text and "2.5" in text and "not measured" in text
     assert "weights &lt;missing&gt;" in text
+    assert re.search(r"<td>monoblast</td>.*<td>3.875</td>.*<td>43.8 %</td>", text)
+    sheets = {end: text.count(f"gan_gp: {words}") for end, words in SHEET_WORDS.items()}
+    # The page stays small: all sheets of the protocol that is told in full.
+    assert sheets == {"": 2, "-closest": 1, "-training": 1}
     assert '<td class="text">not an image</td><td>30</td>' in text
     assert "come from pbc_simulated alone" in text
 

@@ -7,7 +7,7 @@ from cytobalance.draw import page
 from cytobalance.draw.galleries import show_hits, show_misses
 from cytobalance.draw.glossary import CAVEATS, CITATION, GLOSSARY
 from cytobalance.draw.material import Material
-from cytobalance.draw.wording import percent
+from cytobalance.draw.wording import number, percent
 from cytobalance.score.findings import BASELINE, Findings
 from cytobalance.taxonomy import readable
 
@@ -58,47 +58,6 @@ def show_cells(
         "<h3>Named wrongly, the surest first</h3>",
         show_misses(records[best], material.images),
     ]
-
-
-def show_gans(material: Material) -> list[str]:
-    """Each GAN's sheet, measures and notes."""
-    parts = []
-    for key, metrics in material.gans.items():
-        parts.append(f"<h3>{escape(key)}</h3>")
-        if key in material.sheets:
-            parts.append(
-                page.picture(
-                    material.sheets[key],
-                    f"Training cells beside synthetic ones, {key}",
-                    "Training cells left, synthetic ones right.",
-                )
-            )
-        parts += [_gan_table(metrics)]
-        notes = metrics.get("notes", [])
-        parts += [page.paragraph(note, "quiet") for note in notes]
-    return parts
-
-
-def _gan_table(metrics: dict[str, Any]) -> str:
-    """Whatever numbers `overall` holds; `floor` is the same of held-out cells."""
-    overall = dict(metrics["overall"])
-    floor = overall.pop("floor", None) or {}
-    rows = [
-        [
-            escape(readable(name)),
-            _number(value),
-            _number(floor[name]) if name in floor else "",
-        ]
-        for name, value in overall.items()
-        if not isinstance(value, dict | list)
-    ]
-    return page.table(["measure", "synthetic cells", "held-out cells"], rows)
-
-
-def _number(value: Any) -> str:
-    if value is None:
-        return "not measured"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def show_training(material: Material) -> list[str]:
@@ -171,7 +130,7 @@ def _curation(dataset: dict[str, Any]) -> list[str]:
     sources = list(dict.fromkeys(name for row in by_source.values() for name in row))
     published, types = dataset["published_types"], dataset["types"]
     parts = [
-        page.table(["count", ""], [[k, _number(v)] for k, v in counts.items()]),
+        page.table(["count", ""], [[k, number(v)] for k, v in counts.items()]),
         page.table(["left out by", "reason", "files"], rejected, text=(1,)),
         page.table(
             ["class, by source", *sources],

@@ -49,6 +49,15 @@ GLOSSARY = {
     "calibration error (ECE)": (
         "the mean gap between confidence and the share that is right; 0 is perfect."
     ),
+    "TSTR, TRTR": (
+        "train on synthetic, test on real: what a classifier that saw synthetic cells "
+        "alone scores on real test cells; beside it one that saw real cells alone. The "
+        "gap is what the synthetic cells fail to teach."
+    ),
+    "memorised": (
+        "the share of synthetic cells that lie as near to one single training cell as "
+        "few held-out real cells do; about 5 % is chance."
+    ),
     "trial": "one independent training from another random start.",
 }
 CAVEATS = (

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from cytobalance.draw import evidence, page, sections
+from cytobalance.draw import evidence, gans, page, sections
 from cytobalance.draw.material import Material
 from cytobalance.draw.wording import (
     describe_chance,
@@ -33,7 +33,7 @@ def write_report(findings: Findings, material: Material) -> str:
         ),
         "Confusion": evidence.show_confusion(*where),
         "Cells": evidence.show_cells(*where),
-        "Synthetic cells": evidence.show_gans(material),
+        "Synthetic cells": gans.show_gans(protocol, material),
         "Training": evidence.show_training(material),
         "Data": evidence.show_data(*where),
         "Glossary": evidence.show_glossary(),

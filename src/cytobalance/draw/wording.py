@@ -35,6 +35,13 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
+def number(value: float | None) -> str:
+    """1234 -> `1,234`, 0.123456 -> `0.1235`; None -> `not measured`."""
+    if value is None:
+        return "not measured"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
 def span(low: float, high: float) -> str:
     """Limits in percent: `[78.0, 84.1]`."""
     return f"[{100 * low:.1f}, {100 * high:.1f}]"

@@ -29,6 +29,14 @@ class View:
         return View(self.features[rows], self.logits[rows])
 
 
+def join_views(views: list[View]) -> View:
+    """Several views of one network as one, in their order."""
+    return View(
+        np.concatenate([view.features for view in views]),
+        np.concatenate([view.logits for view in views]),
+    )
+
+
 @torch.inference_mode()
 def view_by_classifier(network: torch.nn.Module, images: np.ndarray) -> View:
     """Images uint8 [N, S, S, 3] as one of our classifiers sees them, in float32."""

@@ -42,6 +42,9 @@ class Nearest:
     row: np.ndarray
     orientation: np.ndarray
 
+    def __getitem__(self, rows: np.ndarray) -> "Nearest":
+        return Nearest(self.distance[rows], self.row[rows], self.orientation[rows])
+
 
 def turn_cells(images: Tensor, orientation: int) -> Tensor:
     """Cells [N, S, S, 3] turned by quarters (0 to 3), and mirrored too (4 to 7)."""
@@ -101,19 +104,29 @@ def oriented_cells(among: np.ndarray | Selection, nearest: Nearest) -> np.ndarra
     )
 
 
+def _window(length: int) -> Tensor:
+    """Gaussian windows of a line of pixels, one a row: float64 [places, length].
+
+    A product with it is many times faster than a convolution with the square window.
+    """
+    side = min(WINDOW, length)
+    place = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
+    line = torch.exp(-(place**2) / (2 * DEVIATION**2))
+    rows = torch.zeros(length - side + 1, length, dtype=torch.float64)
+    for start, row in enumerate(rows):
+        row[start : start + side] = line / line.sum()
+    return rows
+
+
 def structural_similarity(one: Tensor, other: Tensor) -> Tensor:
     """SSIM (Wang 2004) of float [N, C, H, W] in 0..1: [N], mean over windows.
 
     1 for equal images. Whole windows only; a smaller image gets a smaller window.
     """
-    channels, side = one.shape[1], min(WINDOW, *one.shape[2:])
-    place = torch.arange(side, dtype=one.dtype, device=one.device) - (side - 1) / 2
-    line = torch.exp(-(place**2) / (2 * DEVIATION**2))
-    window = torch.outer(line, line) / line.sum() ** 2
-    window = window.expand(channels, 1, side, side)
+    down, across = (_window(length).to(one) for length in one.shape[2:])
 
     def smooth(x: Tensor) -> Tensor:
-        return torch.nn.functional.conv2d(x, window, groups=channels)
+        return down @ x @ across.T
 
     mean_1, mean_2 = smooth(one), smooth(other)
     spread = smooth(one**2) + smooth(other**2) - mean_1**2 - mean_2**2

@@ -1,0 +1,59 @@
+"""What a GAN's training left behind: its losses, and the cells it drew on the way."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cytobalance.cells import read_table
+from cytobalance.runtime import StudyError
+
+# Rows of a table of losses that Git keeps, at most.
+LOSS_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Cells of the same C latents at T moments of a training.
+
+    iterations: int [T], ascending; images: uint8 [T, K, C, S, S, 3], K classes in
+    class order.
+    """
+
+    iterations: np.ndarray
+    images: np.ndarray
+
+
+def read_progress(folder: Path, classes: int) -> Progress:
+    """Read progress.npy and progress.csv of models/gan/<protocol>/<gan>.
+
+    Raises StudyError where one is missing, or they disagree on moments or classes.
+    """
+    again = "delete the folder and run `dvc repro train_gan`"
+    try:
+        images = np.load(folder / "progress.npy")
+        iterations = read_table(folder / "progress.csv")["iteration"].to_numpy(int)
+    except (OSError, ValueError, EOFError, KeyError, StudyError):
+        raise StudyError(
+            f"{folder}/progress.npy or progress.csv is missing or damaged; {again}"
+        ) from None
+    fits = images.ndim == 6 and images.shape[:2] == (len(iterations), classes)
+    if not fits or images.dtype != np.uint8 or not images.size:
+        raise StudyError(
+            f"{folder}/progress.npy is {images.dtype} {images.shape}, not uint8 cells "
+            f"of {len(iterations)} moments and {classes} classes; {again}"
+        )
+    return Progress(iterations, images)
+
+
+def thin_losses(losses: pd.DataFrame) -> pd.DataFrame:
+    """At most LOSS_ROWS rows, evenly spaced, the first and the last among them."""
+    return losses.iloc[spread_evenly(len(losses), LOSS_ROWS)]
+
+
+def spread_evenly(count: int, most: int) -> np.ndarray:
+    """At most `most` of `count` places, evenly spaced, first and last among them."""
+    if count <= most:
+        return np.arange(count)
+    return np.linspace(0, count - 1, most).round().astype(int)
