@@ -67,6 +67,26 @@ def test_every_gan_makes_cells_of_the_class_asked_for(gan, conditioning):
     assert bright - dark > 25
 
 
+@pytest.mark.parametrize("gan", GANS)
+def test_every_gan_takes_every_option_in_either_precision(gan):
+    every = {
+        "precision": "bf16",
+        "augment": ("colour", "translation", "cutout"),
+        "r1": 0.0 if gan == "dcgan" else 0.1,
+        "penalty_every": 2,
+        "conditioning": "batch_norm",
+        "sampling": "natural",
+        "iterations": 2,
+    }
+    rough = make_training(TINY.model_copy(update=every), gan)
+    fine = make_training(TINY.model_copy(update=every | {"precision": "fp32"}), gan)
+    for training in (rough, fine):
+        train_gan(training, make_batches(training.settings), NOWHERE)
+    for name in ("critic_loss", "generator_loss"):
+        one, two = rough.losses[0][name], fine.losses[0][name]
+        assert one == pytest.approx(two, rel=0.1, abs=0.3)
+
+
 def test_the_label_is_told_to_the_critics_that_the_papers_tell_it():
     told = {g: build_gan(g, 16, 2, TINY, 1).critic for g in GANS if g != "dcgan"}
     channels = {gan: critic[0].in_channels for gan, critic in told.items()}

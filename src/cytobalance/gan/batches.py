@@ -30,7 +30,10 @@ class Batch:
     def augment(self, fake: Tensor) -> Tensor:
         """Fake cells [n, 3, S, S] in fp32, changed as D shall see them."""
         fake = fake.float()
-        return change_cells(fake, self.kinds, self.chance) if self.kinds else fake
+        if not self.kinds:
+            return fake
+        with torch.autocast(fake.device.type, enabled=False):
+            return change_cells(fake, self.kinds, self.chance)
 
 
 class Batches:

@@ -1,7 +1,8 @@
 """DCGAN (Radford 2015) as Gungor 2023 set it: no label, one GAN for each class.
 
 Gungor: five layers each in G and D, LeakyReLU 0.2, dropout 0.4 before D's output, no
-batch norm told of; channels and kernels are silent (ours: `gan.width`, 4 and 5 pixels).
+batch norm told of, in Keras, whose first weights we take (Glorot 2010); channels and
+kernels are silent (ours: `gan.width`, 4 and 5 pixels).
 """
 
 import torch
@@ -38,6 +39,11 @@ class Model(nn.Module):
             Generator(size, settings.width, settings.latent) for _ in range(classes)
         )
         self.critic = ByClass(Critic(size, settings.width) for _ in range(classes))
+        for name, weight in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.xavier_uniform_(weight)
 
     def critic_loss(self, batch: Batch) -> Loss:
         """-E[log D(real)] - E[log(1 - D(fake))] (Goodfellow 2014, equation 1)."""
