@@ -63,15 +63,14 @@ def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.Data
     study says so (`turn` as in `turn_images`). `field`: the same field of view,
     moved further, so that another cell may be in the middle.
     """
-    first_of = cells.groupby("cell_id", sort=False)["cell_id"].transform(
-        lambda ids: ids.index[0]
-    )
     rows = np.arange(len(cells))
-    copies = np.flatnonzero(first_of.to_numpy() != rows)
+    same = pd.Series(rows).groupby(cells["cell_id"].to_numpy())
+    first_of = same.transform("min").to_numpy()
+    copies = np.flatnonzero(first_of != rows)
     exact = pd.DataFrame(
         {
             "kind": "exact",
-            "a": first_of.to_numpy()[copies].astype(int),
+            "a": first_of[copies],
             "b": copies,
             "turn": 0,
             "hash_distance": 0,
@@ -81,7 +80,7 @@ def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.Data
             "correlation": 1.0,
         }
     )
-    unique = np.flatnonzero(first_of.to_numpy() == rows)
+    unique = np.flatnonzero(first_of == rows)
     parts = [exact, find_near(unique, previews, dedup)] if dedup.near else [exact]
     pairs = pd.concat(parts, ignore_index=True).astype({"a": int, "b": int})
     for side in ("a", "b"):
