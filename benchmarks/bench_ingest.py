@@ -1,5 +1,6 @@
 """Ingest against the decoder alone: the same files, two processes, one run.
 
+Then ingest's own steps one by one, which tell how near to the decoder it can come.
 Takes PBC's zip where CYTOBALANCE_REAL_DATA (or ../shared/data) has it, and otherwise
 JPEG files of the same size made here.
 """
@@ -18,12 +19,17 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from cytobalance.cells import pixel_id
+from cytobalance.curation.decode import crop_centre, decode, preview, shrink
 from cytobalance.curation.intake import take_in
 from cytobalance.groups import Source
+from cytobalance.sources.archive import open_archive
 
 PROCESSES = 2
 ROUNDS = 3
 SIZE = 64
+CROP = 0.6
+STEP_IMAGES = 1000  # on which single steps are timed
 SHRUNK = 128  # of the yardsticks; ours shrinks to SIZE and a preview of 64
 
 
@@ -47,6 +53,7 @@ def main() -> None:
         for _ in range(ROUNDS):
             for name, job in jobs.items():
                 best[name] = min(best[name], measure(job))
+        steps = time_steps(archive)
     print(f"{len(names)} images of {archive.name}, {PROCESSES} processes")
     print(
         "                     images/s  CPU ms an image  ingest's rate (CPU) against it"
@@ -56,6 +63,47 @@ def main() -> None:
             f"{name:22s} {len(names) / seconds:6.0f} {1e3 * cpu / len(names):16.2f} "
             f"{cpu / best['ingest'][0]:14.2f}"
         )
+    decoder = 1e3 * best["OpenCV, decoder alone"][0] / len(names)
+    print_steps(steps, decoder)
+
+
+def time_steps(archive: Path) -> dict[str, float]:
+    """CPU ms an image of each step of ingest, in this process; best of the rounds."""
+    opened = open_archive(archive)
+    members = sorted(opened.members.values(), key=lambda member: member.position)
+    members = members[:STEP_IMAGES]
+    files = [opened.read_member(member) for member in members]
+    images = [decode(data) for data in files]
+    steps = {
+        "read": (opened.read_member, members),
+        "decode": (decode, files),
+        "SHA-256 of the pixels": (pixel_id, images),
+        "crop and shrink": (
+            lambda image: shrink(crop_centre(image, CROP), SIZE),
+            images,
+        ),
+        "preview": (preview, images),
+    }
+    best = dict.fromkeys(steps, float("inf"))
+    for _ in range(ROUNDS):
+        for name, (step, inputs) in steps.items():
+            start = time.process_time()
+            for value in inputs:
+                step(value)
+            spent = 1e3 * (time.process_time() - start) / len(inputs)
+            best[name] = min(best[name], spent)
+    return best
+
+
+def print_steps(steps: dict[str, float], decoder: float) -> None:
+    """Print the steps, and the rate that decoder and SHA-256 alone would allow."""
+    print("steps of ingest, CPU ms an image:")
+    for name, spent in steps.items():
+        print(f"  {name:22s} {spent:.3f}")
+    identity = steps["SHA-256 of the pixels"]
+    print(
+        f"decoder and SHA-256 alone: {decoder / (decoder + identity):.2f} of OpenCV's"
+    )
 
 
 def measure(job: Callable[[], None]) -> tuple[float, float]:
@@ -85,7 +133,7 @@ def find_archive(scratch: Path) -> Path:
 
 def ingest(archive: Path, scratch: Path) -> None:
     """Our whole stage but the printing: identities, crops, previews and tables too."""
-    source = Source(layout="pbc", origin="published", archive=archive.name, crop=0.6)
+    source = Source(layout="pbc", origin="published", archive=archive.name, crop=CROP)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         take_in("pbc", source, archive, SIZE, Path(folder), PROCESSES)
 

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from cytobalance.balance.hold_out import count_parts, hold_out_cells
+import pandas as pd
+
+from cytobalance.balance.hold_out import count_parts, hold_out_cells, published_parts
 from cytobalance.cells import read_table, write_table
 from cytobalance.config import read_study
 from cytobalance.runtime import run_stage
@@ -20,6 +22,8 @@ def main() -> None:
     counts.loc["all"] = counts.sum()
     counts.loc["all", "groups"] = table["group"].nunique()
     print(counts.to_string())
+    if study.hold_out.published == "keep":
+        report_published(cells, table)
     left_out = int((~table["pool"]).sum())
     print(
         f"{counts.loc['all', 'thinned']} training cells thinned; protocol `paper` "
@@ -27,6 +31,22 @@ def main() -> None:
     )
     write_table(OUTPUT, table)
     print(f"wrote {OUTPUT}: {len(table)} cells")
+
+
+def report_published(cells: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Say how much came split, and what of it is not where it was published."""
+    published, part = cells["published_part"], published_parts(cells)
+    split = published != ""
+    if not split.any():
+        return
+    torn = (split & (published != part)).sum()
+    along = (~split & (part != "")).sum()
+    validate = (table["part"] == "validation") & (part == "train")
+    print(
+        f"published split kept: {split.sum()} of {len(cells)} cells have a part; "
+        f"{torn} changed it with their group, which it tore, and {along} without one "
+        f"went along; {validate.sum()} training cells were dealt out for validation"
+    )
 
 
 if __name__ == "__main__":

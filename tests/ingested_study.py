@@ -76,6 +76,7 @@ def write_source(
             "type": [row[2] for row in rows],
             "width": [frame.shape[1] for frame in frames],
             "height": [frame.shape[0] for frame in frames],
+            "published_part": "",
         }
     )
     table.to_csv(place / "cells.csv", index=False)

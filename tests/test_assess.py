@@ -457,6 +457,7 @@ def project(tmp_path, monkeypatch):
     images = np.concatenate([images_of(60, k, TONES[k]) for k in range(3)])
     ids = [f"c{k}" for k in range(180)]
     table = pd.DataFrame({"cell_id": ids, "label": names, "group": ids})
+    table = table.assign(source="lab", published_part="")
     write_cells(tmp_path / "data/cells", images, table)
     dealt = hold_out_cells(table, CLASSES, study.hold_out, seed=1)
     write_table(tmp_path / "data/hold_out.csv", dealt)

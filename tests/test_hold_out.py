@@ -21,7 +21,8 @@ def smears(patients: int = 90, each: int = 10, seed: int = 1) -> pd.DataFrame:
     labels = stream.choice(CLASSES, size=patients * each, p=SHARES)
     group = [f"p{k // each}" for k in range(patients * each)]
     ids = [f"c{k}" for k in range(patients * each)]
-    return pd.DataFrame({"cell_id": ids, "label": labels, "group": group})
+    table = pd.DataFrame({"cell_id": ids, "label": labels, "group": group})
+    return table.assign(source="lab", published_part="")
 
 
 def test_no_group_stands_in_two_parts():
@@ -48,6 +49,8 @@ def test_a_class_of_three_groups_stands_in_all_parts():
             "cell_id": [f"r{k}" for k in range(9)],
             "label": "monoblast",
             "group": ["p3", "p3", "p3", "p4", "p4", "p4", "p5", "p5", "p5"],
+            "source": "lab",
+            "published_part": "",
         }
     )
     cells = pd.concat([cells, rare], ignore_index=True)
@@ -69,6 +72,7 @@ def test_classes_that_no_deal_can_serve_are_refused():
     members = {"a": "123", "b": "124", "c": "134", "d": "234"}
     rows = [(f"{c}{g}", c, g) for c, groups in members.items() for g in groups]
     cells = pd.DataFrame(rows, columns=["cell_id", "label", "group"])
+    cells = cells.assign(source="lab", published_part="")
     with pytest.raises(StudyError, match="no deal was found"):
         hold_out_cells(cells, tuple(members), PLAIN, seed=1)
 

@@ -23,7 +23,7 @@ from cytobalance.runtime import StudyError
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 COLUMNS = ["cell_id", "source", "file", "subject", "raw_label", "type"]
-COLUMNS += ["width", "height"]
+COLUMNS += ["width", "height", "published_part"]
 
 
 def smear(seed: int, height: int = 96, width: int = 90) -> np.ndarray:
@@ -104,7 +104,7 @@ def test_outputs_are_as_agreed_and_every_file_is_accounted_for(study, capsys):
     assert list(table["file"]) == sorted(FILES)
     assert set(rejected["stage"]) == {"ingest"}
     assert rejected.set_index("file").loc["set/c/BA_000b.png", "reason"] == "empty file"
-    assert set(table["source"]) == {"mine"}
+    assert set(table["source"]) == {"mine"} and set(table["published_part"]) == {""}
     assert cells.images.shape == (200, 32, 32, 3)
     assert previews.shape == (200, 64, 64)
     # Rows and arrays still belong together where rejected files left holes.
@@ -188,7 +188,7 @@ def test_gaps_are_closed_block_by_block(study, monkeypatch):
     assert results[0] == results[1]
 
 
-def test_published_part_is_a_column_only_where_there_is_one(study):
+def test_the_published_part_stands_in_the_table(study):
     codes = {"all": "all", "hem": "hem"}
     classes = {"all": ["all"], "hem": ["hem"]}
     study(
@@ -200,7 +200,7 @@ def test_published_part_is_a_column_only_where_there_is_one(study):
     write_zip(Path("data/raw/cnmc/set.zip"), files)
     ingest.main()
     cells = read_cells(Path("data/ingested/cnmc"))
-    assert list(cells.table.columns) == [*COLUMNS, "published_part"]
+    assert list(cells.table.columns) == COLUMNS
     assert list(cells.table["published_part"]) == ["train", "train"]
     assert list(cells.table["subject"]) == ["1", "H1"]
     assert np.array_equal(cells.images[0], shrink(crop_centre(smear(0), 50), 32))

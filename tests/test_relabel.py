@@ -26,6 +26,7 @@ def ingested() -> pd.DataFrame:
             "type": list(FILES.values()),
             "width": 10,
             "height": 10,
+            "published_part": "",
         }
     )
 

@@ -30,7 +30,8 @@ def cells(study):
     labels = np.random.default_rng(1).permutation(labels)
     ids = [f"c{k}" for k in range(len(labels))]
     group = [f"g{k // 3}" for k in range(len(labels))]
-    return pd.DataFrame({"cell_id": ids, "label": labels, "group": group})
+    table = pd.DataFrame({"cell_id": ids, "label": labels, "group": group})
+    return table.assign(source="lab", published_part="")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ import pandas as pd
 
 from cytobalance.runtime import StudyError, atomic_file
 
-# Columns of a real cell set. `group` holds what must stay on one side of a split.
+# Columns of a real cell set. `group` holds what must stay on one side of a split;
+# `published_part` is train, validation or test where the source came split.
 CELL_COLUMNS = (
     "cell_id",
     "source",
@@ -21,6 +22,7 @@ CELL_COLUMNS = (
     "group",
     "width",
     "height",
+    "published_part",
 )
 REJECTED_COLUMNS = ("source", "file", "raw_label", "stage", "reason")
 

@@ -149,6 +149,8 @@ class HoldOut(Group):
     train: Fraction
     test: Fraction
     validation: Fraction
+    # What becomes of a split that a source was published with.
+    published: Literal["keep", "ignore"] = "keep"
     thin: dict[Name, Number]
 
     @model_validator(mode="after")

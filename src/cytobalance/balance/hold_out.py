@@ -13,6 +13,8 @@ DEALS = 10
 NEAR_ENOUGH = 0.01
 # Cost of a class that misses a part: above any sum of squared errors of fractions.
 MISSING = 1e3
+# What counts where a group holds cells of several published parts: the last of them.
+STRICTNESS = ("", "train", "validation", "test")
 
 
 def hold_out_cells(
@@ -21,15 +23,27 @@ def hold_out_cells(
     """Part and pool of every real cell: columns cell_id, label, group, part, pool.
 
     cells: table of data/cells; the result has its row order. No group stands in two
-    parts, and every class stands in all three. Raises StudyError naming the class
-    where its groups can't do that.
+    parts, and every class stands in all three. A published split is kept where
+    `hold_out.published` says so. Raises StudyError naming the class where its groups
+    can't do that.
     """
-    _check_groups(cells, classes)
-    fractions = np.array([getattr(hold_out, part) for part in PARTS])
-    part = _deal(cells, classes, fractions, seed)
+    shares = _share_out(cells, hold_out)
+    _check_groups(cells, classes, shares)
+    part = _deal(cells, classes, shares, seed)
     part, pool = _thin(cells["label"].to_numpy(), part, hold_out, seed)
     table = cells[["cell_id", "label", "group"]].copy()
     return table.assign(part=part, pool=pool).reset_index(drop=True)
+
+
+def published_parts(cells: pd.DataFrame) -> np.ndarray:
+    """Published part of each cell's whole group: str [N], "" where it has none.
+
+    Where the published split tears a group, its strictest part counts, test before
+    validation before train: what is tested on must never have been trained on.
+    """
+    strictness = pd.Index(STRICTNESS).get_indexer(cells["published_part"])
+    strictest = pd.Series(strictness, cells.index).groupby(cells["group"])
+    return np.array(STRICTNESS, dtype=object)[strictest.transform("max")]
 
 
 def visible_cells(
@@ -58,7 +72,32 @@ def count_parts(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
     return counts
 
 
-def _check_groups(cells: pd.DataFrame, classes: tuple[str, ...]) -> None:
+def _share_out(cells: pd.DataFrame, hold_out: HoldOut) -> np.ndarray:
+    """Share of cells like each one that each part should get: float [N, parts].
+
+    Rows sum to 1 and are alike within a group; 0 is where a cell must not go. A
+    source whose published split has no validation part gives some of its training
+    cells for it, in the study's ratio of the two.
+    """
+    shares = np.tile([getattr(hold_out, part) for part in PARTS], (len(cells), 1))
+    if hold_out.published == "ignore":
+        return shares
+    published = cells["published_part"]
+    validated = (published == "validation").groupby(cells["source"]).transform("any")
+    fixed = (validated & (published == "train")).groupby(cells["group"])
+    part = published_parts(cells)
+    may_validate = (part == "train") & ~fixed.transform("any").to_numpy()
+    legal = part[:, None] == np.array(PARTS)
+    legal[:, PARTS.index("validation")] |= may_validate
+    bound = part != ""
+    shares[bound] *= legal[bound]
+    shares[bound] /= shares[bound].sum(1, keepdims=True)
+    return shares
+
+
+def _check_groups(
+    cells: pd.DataFrame, classes: tuple[str, ...], shares: np.ndarray
+) -> None:
     groups = cells.groupby("label")["group"].nunique().reindex(classes, fill_value=0)
     for label, count in groups.items():
         if count < len(PARTS):
@@ -68,23 +107,37 @@ def _check_groups(cells: pd.DataFrame, classes: tuple[str, ...]) -> None:
                 "test and validation; add cells of other subjects, or leave the "
                 "class out of merge.classes"
             )
+        own = (cells["label"] == label).to_numpy()
+        for part, share in zip(PARTS, shares[own].sum(0), strict=True):
+            if share == 0:
+                raise StudyError(
+                    f"class {label}: the published split gives it no {part} cells; "
+                    "set hold_out.published to ignore, or leave the class out of "
+                    "merge.classes"
+                )
 
 
 def _deal(
-    cells: pd.DataFrame, classes: tuple[str, ...], fractions: np.ndarray, seed: int
+    cells: pd.DataFrame, classes: tuple[str, ...], shares: np.ndarray, seed: int
 ) -> np.ndarray:
     """Part of every cell: the best of up to DEALS random deals, each improved."""
     codes, groups = pd.factorize(cells["group"], sort=True)
+    shares = shares[np.unique(codes, return_index=True)[1]]
     counts = np.zeros((len(groups), len(classes)))
     column = pd.Index(classes).get_indexer(cells["label"])
     np.add.at(counts, (codes, column), 1)
-    wanted = fractions[:, None] * counts.sum(0)
+    # Summed by kind: a study without a published split is dealt as ever, to the bit.
+    kinds, kind = np.unique(shares, axis=0, return_inverse=True)
+    wanted = sum(
+        row[:, None] * counts[kind == at].sum(0) for at, row in enumerate(kinds)
+    )
+    ends = shares.cumsum(1)[:, :-1]
     near = np.maximum(1, NEAR_ENOUGH * counts.sum(0))
     best, best_cost = None, np.inf
     for deal in range(DEALS):
         stream = random_stream(seed, "hold_out", deal)
-        dealt = stream.choice(len(PARTS), size=len(groups), p=fractions)
-        held = _improve(dealt, counts, wanted)
+        dealt = (stream.random((len(groups), 1)) >= ends).sum(1)
+        held = _improve(dealt, counts, wanted, shares > 0)
         cost = (((held - wanted) / counts.sum(0)) ** 2).sum()
         cost += MISSING * (held == 0).sum()
         if cost < best_cost:
@@ -97,17 +150,20 @@ def _deal(
         raise StudyError(
             f"class {classes[label]}: its groups also hold other classes, and no deal "
             f"was found that gives it {PARTS[part]} cells; add cells of other "
-            "subjects, or leave the class out of merge.classes"
+            "subjects, leave the class out of merge.classes, or let groups of a "
+            "published split go anywhere (hold_out.published: ignore)"
         )
     return np.array(PARTS, dtype=object)[best][codes]
 
 
-def _improve(dealt: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _improve(
+    dealt: np.ndarray, counts: np.ndarray, wanted: np.ndarray, legal: np.ndarray
+) -> np.ndarray:
     """Move the one best group at a time, in place, until no move helps.
 
-    dealt: int [G], part of each group; counts: [G, C]; wanted: [parts, C]. Returns
-    the cells held [parts, C]. The cost is the squared error of every class's
-    fractions, so that a rare class weighs as much as a common one.
+    dealt: int [G], part of each group; counts: [G, C]; wanted: [parts, C]; legal:
+    bool [G, parts]. Returns the cells held [parts, C]. The cost is the squared error
+    of every class's fractions, so that a rare class weighs as much as a common one.
     """
     weight = 1 / counts.sum(0) ** 2
     has = counts > 0
@@ -120,6 +176,7 @@ def _improve(dealt: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> np.nd
         emptied = (has & (counts == held[dealt])).sum(1)
         leave = -slope[own] + square + MISSING * emptied
         change = enter + leave[:, None]
+        change[~legal] = np.inf
         change[own] = 0
         group, part = np.unravel_index(change.argmin(), change.shape)
         if change[group, part] > -1e-12:

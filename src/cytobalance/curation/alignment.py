@@ -8,7 +8,7 @@ import scipy.ndimage
 
 from cytobalance.curation.hashes import SIDE, shift_images, turn_images
 
-CHUNK = 2048  # pairs at a time, to keep memory flat
+CHUNK = 128  # pairs at a time, few enough for the cache
 # Detail: what a Gaussian blur of so many preview pixels takes away. Any two cells are
 # dark discs on a light ground and agree in the coarse; copies agree in the detail too.
 DETAIL = 1.5

@@ -1,5 +1,6 @@
 """Find exact and near duplicates across all sources, and the clusters they form."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from cytobalance.curation.alignment import compare_pairs
 from cytobalance.curation.hashes import TURNS, WINDOWS, hash_previews, turn_images
 from cytobalance.curation.neighbours import find_close_pairs
 from cytobalance.groups import Dedup
+from cytobalance.runtime import count_cores, show_progress
 
 # Below this spread of grey levels a picture shows nothing to recognise.
 LEAST_CONTRAST = 3.0
-CHUNK = 512  # previews in memory at a time, few enough for the cache
+CHUNK = 512  # previews that a thread hashes at a time
 PAIR_COLUMNS = (
     "kind",
     "source_a",
@@ -61,15 +63,14 @@ def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.Data
     study says so (`turn` as in `turn_images`). `field`: the same field of view,
     moved further, so that another cell may be in the middle.
     """
-    first_of = cells.groupby("cell_id", sort=False)["cell_id"].transform(
-        lambda ids: ids.index[0]
-    )
     rows = np.arange(len(cells))
-    copies = np.flatnonzero(first_of.to_numpy() != rows)
+    same = pd.Series(rows).groupby(cells["cell_id"].to_numpy())
+    first_of = same.transform("min").to_numpy()
+    copies = np.flatnonzero(first_of != rows)
     exact = pd.DataFrame(
         {
             "kind": "exact",
-            "a": first_of.to_numpy()[copies].astype(int),
+            "a": first_of[copies],
             "b": copies,
             "turn": 0,
             "hash_distance": 0,
@@ -79,7 +80,7 @@ def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.Data
             "correlation": 1.0,
         }
     )
-    unique = np.flatnonzero(first_of.to_numpy() == rows)
+    unique = np.flatnonzero(first_of == rows)
     parts = [exact, find_near(unique, previews, dedup)] if dedup.near else [exact]
     pairs = pd.concat(parts, ignore_index=True).astype({"a": int, "b": int})
     for side in ("a", "b"):
@@ -91,20 +92,36 @@ def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.Data
 def find_near(rows: np.ndarray, previews: Previews, dedup: Dedup) -> pd.DataFrame:
     """Near and field pairs among `rows` of the previews, as in `find_pairs`."""
     turns = range(TURNS if dedup.turned else 1)
-    hashes = np.zeros((len(turns), len(WINDOWS), len(rows)), np.uint64)
-    shows = np.zeros(len(rows), bool)
-    for start in range(0, len(rows), CHUNK):
-        here = slice(start, start + CHUNK)
-        part = previews[rows[here]]
-        for turn in turns:
-            hashes[turn, :, here] = hash_previews(turn_images(part, turn))
-        shows[here] = part.std(axis=(1, 2)) >= LEAST_CONTRAST
+    hashes, shows = hash_rows(rows, previews, turns)
     rows, hashes = rows[shows], hashes[:, :, shows]
     found = [_find_turned(turn, rows, hashes, previews, dedup) for turn in turns]
     # A picture like its own mirror image is found in several turns: the first counts.
     table = pd.concat(found, ignore_index=True).drop_duplicates(["a", "b"])
     # Rounded, so that another CPU's last bits do not show.
     return table.sort_values(["a", "b"], ignore_index=True).round(3)
+
+
+def hash_rows(
+    rows: np.ndarray, previews: Previews, turns: range
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes uint64 [turns, 2, N] of `rows`, on all cores, and which show anything."""
+    hashes = np.zeros((len(turns), len(WINDOWS), len(rows)), np.uint64)
+    shows = np.zeros(len(rows), bool)
+
+    def hash_chunk(start: int) -> None:
+        here = slice(start, start + CHUNK)
+        part = previews[rows[here]]
+        for turn in turns:
+            hashes[turn, :, here] = hash_previews(turn_images(part, turn))
+        shows[here] = part.std(axis=(1, 2)) >= LEAST_CONTRAST
+
+    starts = range(0, len(rows), CHUNK)
+    # Threads: NumPy and SciPy let others run while they compute, and nothing is copied.
+    with ThreadPoolExecutor(count_cores()) as pool:
+        done = pool.map(hash_chunk, starts)
+        for _ in show_progress(done, len(starts), "hashing previews", "chunk"):
+            pass
+    return hashes, shows
 
 
 def _find_turned(

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.fft
 
 SIDE = 64  # pixels a side of a preview
-CHUNK = 4096  # previews at a time, to keep memory flat
+CHUNK = 128  # previews at a time, few enough for the cache
 # The window that follows the cell: its width as a part of the side, and its steps.
 # Where a copy's window ends on another cell, the hash is lost; a narrow and a wide one
 # seldom fail on the same picture: together they find 99.4 % of copies within 8 bits,
@@ -37,9 +37,11 @@ def find_centres(previews: np.ndarray, window: float) -> np.ndarray:
     dark mass under a Gaussian window that moves with it, so that a shifted copy gives
     a shifted centre.
     """
-    # Halved: a centre of mass needs no detail.
-    blocks = previews.reshape(-1, SIDE // 2, 2, SIDE // 2, 2)
-    grey = blocks.mean(axis=(2, 4), dtype=np.float32)
+    # Halved: a centre of mass needs no detail. Sums of slices, since NumPy takes six
+    # times as long for a mean over axes of two.
+    grey = previews.astype(np.float32)
+    grey = grey[:, ::2] + grey[:, 1::2]
+    grey = (grey[:, :, ::2] + grey[:, :, 1::2]) / 4
     bright = int(0.85 * SIDE**2 / 4)
     background = np.partition(grey.reshape(len(grey), -1), bright, axis=1)[:, bright]
     # Squared, so that the nucleus weighs more than the cytoplasm and neighbours' rims.

@@ -168,9 +168,9 @@ def _label(listing: Listing, row: int) -> str:
 
 
 def _table(name: str, listing: Listing, kept: list[Decoded]) -> pd.DataFrame:
-    """The table of cells.csv; `published_part` only where the source has one."""
+    """The table of cells.csv."""
     entries = [listing.entries[done.row] for done in kept]
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "cell_id": [done.cell_id for done in kept],
             "source": name,
@@ -180,11 +180,9 @@ def _table(name: str, listing: Listing, kept: list[Decoded]) -> pd.DataFrame:
             "type": [listing.codes[entry.raw_label] for entry in entries],
             "width": [done.width for done in kept],
             "height": [done.height for done in kept],
+            "published_part": [entry.part for entry in entries],
         }
     )
-    if any(entry.part for entry in listing.entries):
-        table["published_part"] = [entry.part for entry in entries]
-    return table
 
 
 def _rejected_table(name: str, rejected: list[Rejected]) -> pd.DataFrame:

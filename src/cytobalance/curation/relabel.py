@@ -19,6 +19,7 @@ RELABELLED_COLUMNS = (
     "raw_label",
     "width",
     "height",
+    "published_part",
     "published_type",
     "type",
     "dropped",
