@@ -13,6 +13,7 @@ from cytobalance.metrics import write_metrics
 from cytobalance.options import read_item
 from cytobalance.runtime import derive_seed, run_stage
 from cytobalance.score.assessment import assess_gan
+from cytobalance.score.features import use_weights
 from cytobalance.score.memorisation import search_copies
 from cytobalance.score.progress import read_progress, thin_losses
 from cytobalance.score.selection import select_cells
@@ -26,6 +27,7 @@ def main() -> None:
     protocol, gan = options.protocol, options.gan
     key = f"{protocol}-{gan}"
     make_deterministic()
+    use_weights(study.assess.weights)
     device = pick_device()
 
     trained = Path(f"models/gan/{protocol}/{gan}")

@@ -25,7 +25,7 @@ def main() -> None:
 
     wanted = count_wanted(study, options.protocol)
     weights = Path(f"models/gan/{options.protocol}/{options.gan}/generator.pt")
-    generator, settings = load_generator(weights, study.classes)
+    generator, settings = load_generator(weights, study.classes, study.image.size)
     generator = generator.to(fabric.device)
     seed = derive_seed(study.study.seed, "generate", options.protocol, options.gan)
     output = Path(f"data/synthetic/{options.protocol}/{options.gan}")

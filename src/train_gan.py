@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from cytobalance.balance.hold_out import visible_cells
 from cytobalance.cells import read_cells, read_table, write_table
@@ -39,7 +40,8 @@ def main() -> None:
     model = build_gan(options.gan, size, classes, settings, seed)
     training = Training(model, classes, settings, seed, fabric)
     key = f"{options.protocol}-{options.gan}"
-    state_file = SCRATCH / f"{key}-{fingerprint(settings, seed, images, labels)}.pt"
+    identity = fingerprint(settings, seed, images, labels, fabric.device)
+    state_file = SCRATCH / f"{key}-{identity}.pt"
     train_gan(training, batches, state_file)
 
     if fabric.global_rank == 0:
@@ -58,7 +60,8 @@ def main() -> None:
             drawn = [training.drawings[moment].cpu().numpy() for moment in moments]
             np.save(folder / "progress.npy", np.stack(drawn))
             write_table(folder / "progress.csv", pd.DataFrame({"iteration": moments}))
-        for state in SCRATCH.glob(f"{key}-*.pt"):  # those of abandoned settings too
+        # Those of abandoned settings too, and what a kill left half-written.
+        for state in SCRATCH.glob(f"*{key}-*.pt"):
             state.unlink()
         print(f"{training.iteration} iterations; wrote {output}")
 
@@ -77,11 +80,16 @@ def read_visible(study: Study, protocol: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fingerprint(
-    settings: GanGroup, seed: int, images: np.ndarray, labels: np.ndarray
+    settings: GanGroup,
+    seed: int,
+    images: np.ndarray,
+    labels: np.ndarray,
+    device: torch.device,
 ) -> str:
-    """Identity of a training: settings but its length, cells and code, 16 hex."""
+    """Identity of a training, 16 hex: settings but its length, cells, code, PyTorch."""
     course = settings.model_dump_json(exclude={"iterations"})
     digest = hashlib.sha256(f"{course} {seed}".encode())
+    digest.update(f"{device.type} {torch.__version__}".encode())
     digest.update(images.tobytes() + labels.tobytes())
     for path in sorted((Path(__file__).parent / "cytobalance/gan").rglob("*.py")):
         digest.update(path.read_bytes())

@@ -31,6 +31,8 @@ TINY = read_study(Path(__file__).parent.parent / "params.yaml").gan.model_copy(
         "batch": 8,
         "iterations": 6,
         "critic_steps": 2,
+        "classifier_weight": 5.0,
+        "conditioning": "onehot",
         "precision": "fp32",
     }
 )
@@ -254,9 +256,14 @@ def test_processes_share_one_joined_batch():
 def test_losses_teach_the_right_network_and_signs():
     model = build_gan("c_wgan_gp", 16, 2, TINY, seed=3)
     batch = make_batches().draw("critic", 0)
-    loss, numbers = model.critic_loss(batch)
-    expected = TINY.penalty * numbers["penalty"] - numbers["wasserstein"]
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    loss, _ = model.critic_loss(batch)
+    with torch.no_grad():
+        fake = model.generator(batch.z, batch.y)
+        distance = model.critic(batch.real).mean() - model.critic(fake).mean()
+    penalty = penalty_by_autograd(model.critic, batch.real, fake, batch.mix)
+    expected = TINY.penalty * penalty - distance
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    model.zero_grad()
     loss.backward()
     assert all(p.grad is None for p in model.generator.parameters())
     assert all(p.grad is None for p in model.classifier.parameters())
@@ -281,16 +288,19 @@ def test_generator_file_rebuilds_itself_and_checks_classes(gan, tmp_path):
     path = tmp_path / "generator.pt"
     save_generator(path, network, gan, 16, ("dark", "bright"), TINY)
     z, y = torch.randn(3, 8), torch.tensor([1, 1, 1])
-    again, settings = load_generator(path, ("dark", "bright"))
+    again, settings = load_generator(path, ("dark", "bright"), 16)
     assert settings == TINY
     torch.testing.assert_close(again(z, y), network(z, y))
     with pytest.raises(StudyError, match="other classes"):
-        load_generator(path, ("bright", "dark"))
+        load_generator(path, ("bright", "dark"), 16)
+    with pytest.raises(StudyError, match="other classes or sizes"):
+        load_generator(path, ("dark", "bright"), 32)
     with pytest.raises(StudyError, match="dvc repro train_gan"):
-        load_generator(tmp_path / "none.pt", ("dark",))
-    path.write_bytes(b"no weights")
-    with pytest.raises(StudyError, match="no generator file"):
-        load_generator(path, ("dark", "bright"))
+        load_generator(tmp_path / "none.pt", ("dark",), 16)
+    for damage in (b"no weights", b""):
+        path.write_bytes(damage)
+        with pytest.raises(StudyError, match="no generator file"):
+            load_generator(path, ("dark", "bright"), 16)
 
 
 def make_cells(network, label, seed, share=(0, 1)):
@@ -341,7 +351,7 @@ if fabric.global_rank == 0:
     torch.save(gradients, sys.argv[3])
 """
 # So slow that the weights stay, and gradients of later steps can be compared.
-FROZEN = TINY.model_copy(update={"learning_rate": 1e-12, "r1": 1.0})
+FROZEN = TINY.model_copy(update={"learning_rate": 1e-12})
 
 
 def gradients_of_one_iteration(gan, share=slice(None)):
@@ -355,7 +365,7 @@ def gradients_of_one_iteration(gan, share=slice(None)):
     }
 
 
-@pytest.mark.parametrize("gan", ["c_wgan_gp", "cwgan_gp", "infogan"])
+@pytest.mark.parametrize("gan", ["c_wgan_gp", "infogan", "dcgan"])
 def test_two_processes_find_the_gradients_of_the_joined_batch(gan, tmp_path):
     tests = Path(__file__).parent
     script, out = tmp_path / "run.py", tmp_path / "gradients.pt"
@@ -364,7 +374,7 @@ def test_two_processes_find_the_gradients_of_the_joined_batch(gan, tmp_path):
     options = ["--nproc-per-node=2", script, tests, tests.parent / "src", out, gan]
     subprocess.run([*launch, *options], check=True, capture_output=True, timeout=300)
     theirs, ours = torch.load(out, weights_only=True), gradients_of_one_iteration(gan)
-    assert theirs.keys() == ours.keys() and len(ours) > 40
+    assert theirs.keys() == ours.keys() and len(ours) > 20
     for name, gradient in ours.items():
         scale = gradient.abs().max().item()
         torch.testing.assert_close(

@@ -120,12 +120,15 @@ def test_dcgan_teaches_one_class_at_a_time():
 
 def test_dcgan_has_gungors_five_layers():
     model = build_gan("dcgan", 128, 2, TINY.model_copy(update={"latent": 100}), 1)
-    for network in (model.generator[0], model.critic[0]):
+    for network in (model.generator[0], model.critic[0].trunk):
         kinds = [type(layer).__name__ for layer in network]
         assert sum(kind.startswith("Conv") for kind in kinds) == 5
     made = model.generator(torch.zeros(2, 100), torch.zeros(2, dtype=torch.long))
     assert made.shape == (2, 3, 128, 128)
-    assert model.critic.of(torch.zeros(1, dtype=torch.long))(made).shape == (2, 1)
+    assert model.critic[0](made, torch.ones(2, model.critic[0].features)).shape == (
+        2,
+        1,
+    )
 
 
 def test_an_option_that_dcgan_can_not_have_is_refused():
@@ -222,6 +225,81 @@ def test_embedding_and_batch_norm_tell_the_label():
         assert not torch.allclose(made[0], made[1])
 
 
+def test_the_average_follows_the_generator_by_its_decay():
+    training = make_training(TINY.model_copy(update={"ema": 0.15}))
+    name = "project.weight"
+    expected = training.model.generator.state_dict()[name].clone()
+    for keep in (1 / 11, 0.15):  # 2 / 12 would be more than the decay
+        training.run_iteration(make_batches())
+        new = training.model.generator.state_dict()[name]
+        expected = keep * expected + (1 - keep) * new
+        torch.testing.assert_close(training.average.state_dict()[name], expected)
+        assert not torch.equal(expected, new)
+
+
+def test_a_lazy_penalty_stays_in_the_log():
+    settings = TINY.model_copy(
+        update={"critic_steps": 1, "penalty_every": 16, "iterations": 30}
+    )
+    training = make_training(settings)
+    train_gan(training, make_batches(settings), NOWHERE)
+    assert [row["penalty"] > 0 for row in training.losses] == [True] * 3
+
+
+def test_a_training_killed_right_after_a_drawing_keeps_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "FIRST_DRAWING", 2)
+    monkeypatch.setattr(engine, "LOG_EVERY", 2)
+    monkeypatch.setattr(engine, "SAVE_SECONDS", -1)
+    state = tmp_path / "state.pt"
+    training = make_training()
+    save = training.save
+
+    def save_and_die(path):
+        save(path)
+        if training.iteration == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "save", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        train_gan(training, make_batches(), state)
+    resumed = make_training()
+    train_gan(resumed, make_batches(), state)
+    assert list(resumed.drawings) == [2, 4, 6]
+
+
+def test_a_damaged_state_is_named(tmp_path):
+    state = tmp_path / "state.pt"
+    for damage in (b"", b"no state"):
+        state.write_bytes(damage)
+        with pytest.raises(StudyError, match=r"state\.pt.*damaged; delete it"):
+            make_training().load(state)
+
+
+def test_a_state_with_broken_weights_is_never_saved(tmp_path):
+    training, state = make_training(), tmp_path / "state.pt"
+    training.save(state)
+    content = state.read_bytes()
+    training.model.critic[0].weight.data.fill_(float("nan"))
+    with pytest.raises(StudyError, match=r"not finite.* iteration 0 is kept"):
+        training.save(state)
+    assert state.read_bytes() == content
+
+
+def test_one_collapsed_class_is_enough_to_stop(monkeypatch):
+    monkeypatch.setattr(engine, "LOG_EVERY", 1)
+    training = make_training(TINY.model_copy(update={"iterations": 40}))
+    cells = torch.randint(0, 255, (2, 4, 16, 16, 3)).to(torch.uint8)
+    cells[1] = 7
+    monkeypatch.setattr(training, "draw_latents", lambda: cells)
+    with pytest.raises(StudyError, match=r"class 1 all.*too young to have a saved"):
+        train_gan(training, make_batches(), NOWHERE)
+
+
+def test_infogan_needs_room_for_its_codes():
+    with pytest.raises(StudyError, match=r"gan\.latent"):
+        build_gan("infogan", 16, 2, TINY.model_copy(update={"latent": 1}), 1)
+
+
 def test_drawings_are_of_fixed_latents_at_doubling_times(monkeypatch):
     monkeypatch.setattr(engine, "FIRST_DRAWING", 2)
     training = make_training(TINY.model_copy(update={"iterations": 9}))
@@ -256,7 +334,10 @@ def test_a_diverged_training_stops_with_advice_and_keeps_the_last_good_state(
         return run_iteration(batches)
 
     monkeypatch.setattr(training, "run_iteration", break_down)
-    with pytest.raises(StudyError, match=r"not finite\) at iteration 4; lower gan\."):
+    with pytest.raises(
+        StudyError,
+        match=r"not finite\) at iteration 4; lower gan.* iteration 3 is kept",
+    ):
         train_gan(training, make_batches(), state)
     shorter = make_training(settings.model_copy(update={"iterations": 3}))
     train_gan(shorter, make_batches(), state)

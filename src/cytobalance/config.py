@@ -216,7 +216,7 @@ def read_study(path: Path | str = "params.yaml") -> Study:
         raise StudyError(f"{path} is missing; run from the project's top folder")
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # not UTF-8; no such date
         raise StudyError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise StudyError(f"{path}: must hold groups of settings, see the shipped file")

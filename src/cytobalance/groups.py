@@ -228,6 +228,7 @@ class ClassifierGroup(Group):
 
 class Assess(Group):
     features: Literal["cells", "inception"]
+    weights: str | None
     cells: Number
 
 

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import pickle
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,12 @@ import numpy as np
 
 # No space left, quota used up, file too large.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+# What a file of weights that is damaged, or none of ours, raises on its way in.
+UNREADABLE = (
+    *(AttributeError, EOFError, ImportError, IndexError, KeyError, OSError),
+    *(RuntimeError, TypeError, ValueError, pickle.UnpicklingError),
+)
 
 
 class StudyError(Exception):

@@ -1,26 +1,14 @@
 """The classifiers' networks, and trained ones on disk that rebuild themselves."""
 
-import pickle
 from collections import OrderedDict
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from cytobalance.runtime import StudyError, atomic_file
+from cytobalance.runtime import UNREADABLE, StudyError, atomic_file
 
 BLOCKS = 4
-# What a file that is no classifier of ours raises on its way in.
-UNREADABLE = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-)
 
 
 class SequentialCNN(nn.Module):

@@ -1,5 +1,6 @@
 """Training cells in memory, and the random numbers of each training step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,8 @@ class Batch:
     """One step's share: real cells [n, 3, S, S] in [-1, 1], labels, z and mix.
 
     Real cells are augmented already where the settings say so; `augment` does the
-    same to fake ones. turn: steps of this network before this one.
+    same to fake ones. turn: steps of this network before this one; only: the class of
+    all cells, where the batch holds one.
     """
 
     real: Tensor
@@ -26,6 +28,8 @@ class Batch:
     chance: Tensor
     kinds: tuple[str, ...]
     turn: int
+    only: int | None
+    kept: Callable[[int, int], Tensor]
 
     def augment(self, fake: Tensor) -> Tensor:
         """Fake cells [n, 3, S, S] in fp32, changed as D shall see them."""
@@ -34,6 +38,15 @@ class Batch:
             return fake
         with torch.autocast(fake.device.type, enabled=False):
             return change_cells(fake, self.kinds, self.chance)
+
+    def drop(self, features: int, rate: float, kinds: int = 1) -> Tensor:
+        """Dropout's factors [kinds * n, features]: 0, or 1 / (1 - rate).
+
+        kinds: batches that are seen in one, real and fake. They too come from the
+        joined batch's numbers, so that processes and restarts change nothing.
+        """
+        keep = self.kept(kinds, features) >= rate
+        return keep.flatten(0, 1) / (1 - rate)
 
 
 class Batches:
@@ -58,6 +71,7 @@ class Batches:
         self.images = pixels.to(device).permute(0, 3, 1, 2)  # channels_last in memory
         self.labels = torch.from_numpy(labels[order]).to(device)
         classes, counts = np.unique(labels, return_counts=True)
+        self.present = classes.tolist()
         self.classes = torch.from_numpy(classes).to(device)
         self.counts = torch.from_numpy(counts).to(device)
         self.starts = torch.cumsum(self.counts, 0) - self.counts
@@ -88,8 +102,15 @@ class Batches:
         if kinds:
             real = change_cells(real, kinds, chance[0])
         real = real.contiguous(memory_format=torch.channels_last)
+
+        def kept(kinds: int, features: int) -> Tensor:
+            return self._uniform(kinds, count, features)[:, self.share]
+
         y, z, mix = self.labels[rows], z[self.share], mix[self.share]
-        return Batch(real, y, z, mix, chance[1], kinds, turn)
+        only = (
+            None if one_class is None else self.present[one_class % len(self.present)]
+        )
+        return Batch(real, y, z, mix, chance[1], kinds, turn, only, kept)
 
     def _choose(self, one_class: int | None) -> Tensor:
         """Rows of the cells of one joined batch."""

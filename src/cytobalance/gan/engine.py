@@ -3,6 +3,7 @@
 import copy
 import io
 import math
+import os
 import time
 from pathlib import Path
 
@@ -13,7 +14,13 @@ from torch import Tensor, nn
 from cytobalance.gan.batches import Batch, Batches
 from cytobalance.gan.generation import to_pixels
 from cytobalance.groups import GanGroup
-from cytobalance.runtime import StudyError, atomic_file, derive_seed, show_progress
+from cytobalance.runtime import (
+    UNREADABLE,
+    StudyError,
+    atomic_file,
+    derive_seed,
+    show_progress,
+)
 
 # Iterations between rows of the table of losses; reading a loss waits for the device.
 LOG_EVERY = 10
@@ -23,8 +30,8 @@ SAVE_SECONDS = 120
 # these have doubled.
 FIRST_DRAWING = 25
 LATENTS = 4
-# G has collapsed where, in that many rows of losses, its cells of a class differ by
-# less than this (grey levels); early on they may.
+# G has collapsed where, in that many rows of losses, its cells of some class differ by
+# less than this (grey levels, standard deviation of a pixel); early on they may.
 COLLAPSED, COLLAPSED_ROWS, YOUNG_ROWS = 0.5, 5, 20
 
 
@@ -50,24 +57,24 @@ class Training:
         random = torch.Generator().manual_seed(derive_seed(seed, "drawing"))
         shape = classes, LATENTS, settings.latent
         self.latents = torch.randn(shape, generator=random).to(fabric.device)
+        self.one_class = hasattr(model, "one_class")
         self.iteration = 0
+        self.numbers: dict[str, Tensor] = {}
+        self.saved: int | None = None  # the iteration whose state is on disk
         self.losses: list[dict[str, float]] = []
         self.drawings: dict[int, Tensor] = {}
 
     def run_iteration(self, batches: Batches) -> dict[str, Tensor]:
-        """Teach every student its steps; the losses of the last step of each."""
-        numbers = {}
-        one_class = self.iteration if hasattr(self.model, "one_class") else None
+        """Teach every student its steps; the last known value of every loss."""
+        one_class = self.iteration if self.one_class else None
         for student, steps in self.model.students.items():
             for step in range(steps):
                 turn = self.iteration * steps + step
                 batch = batches.draw(student, turn, one_class)
-                # Dropout draws from the global stream, and the same after a resume.
-                torch.manual_seed(derive_seed(batches.seed, "layers", student, turn))
-                numbers |= self.teach(student, batch)
+                self.numbers |= self.teach(student, batch)
         self.iteration += 1
         self._update_average()
-        return numbers
+        return self.numbers
 
     def teach(self, student: str, batch: Batch) -> dict[str, Tensor]:
         """One step of one network on one batch; its losses."""
@@ -106,23 +113,32 @@ class Training:
                 f"training diverged ({broken[0]} is not finite)",
                 "lower gan.learning_rate, or set gan.precision to fp32",
             )
-        drawn = self.draw_latents().float()
-        row["spread"] = drawn.std(1).mean().item()
+        spreads = self.draw_latents().float().std(1).mean((1, 2, 3))
+        row["spread"] = spreads.min().item()
         self.losses.append({"iteration": self.iteration, **row})
-        last = [old["spread"] for old in self.losses[YOUNG_ROWS:][-COLLAPSED_ROWS:]]
-        if len(last) == COLLAPSED_ROWS and max(last) < COLLAPSED:
+        last = self._grown_rows()[-COLLAPSED_ROWS:]
+        if len(last) == COLLAPSED_ROWS and all(map(_looks_alike, last)):
             self._stop(
-                "the generator collapsed (all its cells of a class look the same)",
+                f"the generator collapsed (its cells of class {spreads.argmin()} all "
+                "look the same)",
                 "lower gan.learning_rate, or take more gan.critic_steps",
             )
         return row
 
+    def _grown_rows(self) -> list[dict[str, float]]:
+        """Rows of losses of a generator that has had time to tell cells apart."""
+        classes = len(self.latents) if self.one_class else 1
+        return self.losses[YOUNG_ROWS * classes :]
+
     def _stop(self, what: str, advice: str) -> None:
-        raise StudyError(
-            f"{what} at iteration {self.iteration}; {advice}; the last good state is "
-            "kept: to end with it, set gan.iterations to its number, which a new start "
-            "prints"
-        )
+        kept = "; it was too young to have a saved state"
+        if self.saved is not None:
+            kept = (
+                f"; the state of iteration {self.saved} is kept: a training of "
+                f"{self.saved} gan.iterations (gan_overrides for this GAN alone) ends "
+                "with it"
+            )
+        raise StudyError(f"{what} at iteration {self.iteration}; {advice}{kept}")
 
     @torch.no_grad()
     def draw_latents(self) -> Tensor:
@@ -137,12 +153,26 @@ class Training:
     def save(self, path: Path) -> None:
         """Write all that is needed to go on, atomically; rank 0 writes.
 
-        Raises StudyError where the disk is full; the state before then stays.
+        A state whose generator may just be collapsing is not written. Raises StudyError
+        where the weights are no longer finite, or the disk is full; the state before
+        then stays.
         """
-        if self.fabric.global_rank:
+        if any(map(_looks_alike, self._grown_rows()[-1:])):
             return
+        weights = [*self.model.parameters(), *self.average.parameters()]
+        if not torch.stack([weight.isfinite().all() for weight in weights]).all():
+            self._stop(
+                "training diverged (a weight is not finite)",
+                "lower gan.learning_rate, or set gan.precision to fp32",
+            )
+        if self.fabric.global_rank == 0:
+            self._write(path)
+        self.saved = self.iteration
+
+    def _write(self, path: Path) -> None:
         state = {
             "iteration": self.iteration,
+            "numbers": self.numbers,
             "losses": self.losses,
             "drawings": self.drawings,
             "model": self.model.state_dict(),
@@ -152,8 +182,10 @@ class Training:
         content = io.BytesIO()
         torch.save(state, content)
         try:
-            with atomic_file(path) as partial:
-                partial.write_bytes(content.getbuffer())
+            with atomic_file(path) as partial, partial.open("wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())  # before it takes the last one's name
         except OSError as error:
             raise StudyError(
                 f"{path}: the training's state of iteration {self.iteration} can't be "
@@ -162,15 +194,26 @@ class Training:
             ) from None
 
     def load(self, path: Path) -> None:
-        """Go on from a state that `save` wrote."""
-        state = torch.load(path, map_location=self.fabric.device, weights_only=True)
-        self.iteration = state["iteration"]
-        self.losses = state["losses"]
-        self.drawings = state["drawings"]
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        for name, optimiser in self.optimisers.items():
-            optimiser.load_state_dict(state["optimisers"][name])
+        """Go on from a state that `save` wrote; StudyError where it is damaged."""
+        try:
+            state = torch.load(path, map_location=self.fabric.device, weights_only=True)
+            self.iteration = self.saved = state["iteration"]
+            self.numbers = state["numbers"]
+            self.losses = state["losses"]
+            self.drawings = state["drawings"]
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            for name, optimiser in self.optimisers.items():
+                optimiser.load_state_dict(state["optimisers"][name])
+        except UNREADABLE:
+            raise StudyError(
+                f"{path}: the saved state is damaged; delete it, the training starts "
+                "anew"
+            ) from None
+
+
+def _looks_alike(row: dict[str, float]) -> bool:
+    return row["spread"] < COLLAPSED
 
 
 def average_gradients(network: nn.Module, fabric: Fabric) -> None:
@@ -212,6 +255,8 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
     for _ in steps:
         numbers = training.run_iteration(batches)
         done = training.iteration
+        if _is_drawn(done):  # first, so that a state saved here holds the drawing
+            training.drawings[done] = training.draw_latents().cpu()
         if done % LOG_EVERY == 0 or done == total:
             row = training.log(numbers)
             speed = _critic_images(training) * (steps.format_dict["rate"] or 0)
@@ -219,8 +264,6 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
             if time.monotonic() - saved > SAVE_SECONDS:
                 training.save(state_file)
                 saved = time.monotonic()
-        if _is_drawn(done):
-            training.drawings[done] = training.draw_latents().cpu()
     training.drawings[total] = training.draw_latents().cpu()
 
 

@@ -15,16 +15,18 @@ def wasserstein_loss(
 ) -> Loss:
     """E[D(fake)] - E[D(real)] + lambda * penalty; real, fake: what D sees of them.
 
-    The penalty is taken every `penalty_every`-th turn, and weighs as much more then.
+    The penalty is taken every `penalty_every`-th turn, and weighs as much more then;
+    the logged critic loss is as if it were taken every time.
     Source: Gulrajani 2017, equation 3; every so often: Karras 2020, section 4.
     """
     d_real, d_fake = judge(critic, real, fake)
     distance = d_real.mean() - d_fake.mean()
     if batch.turn % settings.penalty_every:
-        return -distance, {"critic_loss": -distance, "wasserstein": distance}
+        return -distance, {"wasserstein": distance}
     penalty = gradient_penalty(critic, real, fake, batch.mix)
     loss = settings.penalty * settings.penalty_every * penalty - distance
-    return loss, {"critic_loss": loss, "wasserstein": distance, "penalty": penalty}
+    logged = settings.penalty * penalty - distance
+    return loss, {"critic_loss": logged, "wasserstein": distance, "penalty": penalty}
 
 
 def real_or_fake_loss(

@@ -1,15 +1,13 @@
 """The GANs by name, and the generator file that a trained one leaves."""
 
-import pickle
 from importlib import import_module
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from torch import nn
 
 from cytobalance.groups import GanGroup
-from cytobalance.runtime import StudyError
+from cytobalance.runtime import UNREADABLE, StudyError
 
 
 def build_gan(
@@ -47,10 +45,12 @@ def save_generator(
     torch.save({"about": about, "weights": weights}, path)
 
 
-def load_generator(path: Path, classes: tuple[str, ...]) -> tuple[nn.Module, GanGroup]:
+def load_generator(
+    path: Path, classes: tuple[str, ...], size: int
+) -> tuple[nn.Module, GanGroup]:
     """A generator in evaluation mode, and the settings that it was trained with.
 
-    Raises StudyError where it is missing, damaged or made for other classes.
+    Raises StudyError where it is missing, damaged or made for other classes or sizes.
     """
     if not path.exists():
         raise StudyError(f"{path} is missing; run `dvc repro train_gan`")
@@ -58,17 +58,14 @@ def load_generator(path: Path, classes: tuple[str, ...]) -> tuple[nn.Module, Gan
         state = torch.load(path, weights_only=True)
         about = state["about"]
         settings = GanGroup.model_validate_json(about["settings"])
-        if about["classes"] != list(classes):
+        if (about["classes"], about["size"]) != (list(classes), size):
             raise StudyError(
-                f"{path} makes other classes than merge.classes; run "
-                "`dvc repro train_gan`"
+                f"{path} makes other classes or sizes than merge.classes and "
+                "image.size say; run `dvc repro train_gan`"
             )
-        model = build_gan(about["gan"], about["size"], len(classes), settings, seed=0)
+        model = build_gan(about["gan"], size, len(classes), settings, seed=0)
         model.generator.load_state_dict(state["weights"])
-    except (
-        *(OSError, RuntimeError, KeyError, ImportError),
-        *(pickle.UnpicklingError, ValidationError),
-    ):
+    except UNREADABLE:
         raise StudyError(
             f"{path} is no generator file; delete it and run `dvc repro train_gan`"
         ) from None

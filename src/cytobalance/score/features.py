@@ -6,9 +6,11 @@ import numpy as np
 import torch
 
 from cytobalance.classify.training import SCORING_BATCH, to_network
+from cytobalance.runtime import UNREADABLE
 
-# What a download that fails raises (URLError is an OSError).
-UNREACHABLE = (OSError, RuntimeError)
+# The files of the published weights, as torch-fidelity and torchvision name them.
+INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth",)
+LPIPS_FILES = ("vgg16-397923af.pth", "weights-vgg16-lpips.pth")
 
 
 class WeightsMissingError(Exception):
@@ -49,6 +51,12 @@ def view_by_classifier(network: torch.nn.Module, images: np.ndarray) -> View:
     return View(torch.cat(features).double().numpy(), torch.cat(logits).numpy())
 
 
+def use_weights(folder: str | None) -> None:
+    """Take published weights from `folder`/checkpoints; None: PyTorch's own folder."""
+    if folder is not None:
+        torch.hub.set_dir(folder)
+
+
 def load_inception() -> torch.nn.Module:
     """torch-fidelity's InceptionV3, with its published weights.
 
@@ -58,8 +66,8 @@ def load_inception() -> torch.nn.Module:
 
     try:
         return FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"])
-    except UNREACHABLE as error:
-        raise WeightsMissingError(_reason("InceptionV3", error)) from None
+    except UNREADABLE as error:  # what a failed download raises is an OSError
+        raise WeightsMissingError(_reason(INCEPTION_FILES, error)) from None
 
 
 @torch.inference_mode()
@@ -83,8 +91,8 @@ def load_lpips() -> torch.nn.Module:
 
     try:
         return SampleSimilarityLPIPS("lpips", sample_similarity_dtype="uint8")
-    except UNREACHABLE as error:
-        raise WeightsMissingError(_reason("LPIPS", error)) from None
+    except UNREADABLE as error:
+        raise WeightsMissingError(_reason(LPIPS_FILES, error)) from None
 
 
 @torch.inference_mode()
@@ -103,8 +111,9 @@ def perceptual_distances(
     return torch.cat(found).double().numpy()
 
 
-def _reason(name: str, error: Exception) -> str:
+def _reason(files: tuple[str, ...], error: Exception) -> str:
     return (
-        f"the published weights of {name} can't be downloaded here "
-        f"({type(error).__name__}); put torch-fidelity's file into torch's hub folder"
+        f"the published weights {' and '.join(files)} can neither be downloaded nor "
+        f"read here ({type(error).__name__}); put them into the folder `checkpoints` "
+        "below assess.weights and run `dvc repro -f assess`"
     )

@@ -39,7 +39,10 @@ MEMORISED = (
     f"the class (copy_level; root mean square of pixels; all training cells are "
     f"searched, turned by quarters and mirrored too); about {LEVEL} is chance"
 )
-SAW_ALL = "floor, memorised, copy_level: null, since the GAN saw all real cells"
+SAW_ALL = (
+    "floor, memorised, copy_level: null, since under this protocol the GAN saw test "
+    "and validation cells too"
+)
 
 
 def note_missing(

@@ -30,8 +30,8 @@ HOW = (
     "validation cells; test_cells are real"
 )
 LEAKED = (
-    "tstr under protocol paper: the GAN saw the real test and validation cells too, "
-    "which flatters it; trtr is of a classifier that did not"
+    "tstr under protocol paper: the GAN saw the real test and validation cells of its "
+    "pool too, which flatters it; trtr is of a classifier that did not"
 )
 TOO_FEW = (
     "tstr_balanced_accuracy, trtr_balanced_accuracy, tstr_recall, trtr_recall: null, "

@@ -48,28 +48,27 @@ class Model(nn.Module):
     def critic_loss(self, batch: Batch) -> Loss:
         """-E[log D(real)] - E[log(1 - D(fake))] (Goodfellow 2014, equation 1)."""
         with torch.no_grad():
-            fake = batch.augment(self.generator(batch.z, batch.y))
-        critic = self.critic.of(batch.y)
-        said = judge(critic, batch.real, fake)
+            fake = batch.augment(self.generator[batch.only](batch.z))
+        critic = self.critic[batch.only]
+        drop = batch.drop(critic.features, DROPOUT, kinds=2)
+        said = judge(lambda cells: critic(cells, drop), batch.real, fake)
         return real_or_fake_loss(critic, batch.real, said, self.settings)
 
     def generator_loss(self, batch: Batch) -> Loss:
         """-E[log D(fake)]."""
-        fake = batch.augment(self.generator(batch.z, batch.y))
-        loss = fool_loss(self.critic.of(batch.y)(fake).float())
+        fake = batch.augment(self.generator[batch.only](batch.z))
+        critic = self.critic[batch.only]
+        drop = batch.drop(critic.features, DROPOUT)
+        loss = fool_loss(critic(fake, drop).float())
         return loss, {"generator_loss": loss}
 
 
 class ByClass(nn.ModuleList):
-    """One network a class; a batch holds one class."""
-
-    def of(self, y: Tensor) -> nn.Module:
-        """The network of the only class in y, int64 [N]."""
-        return self[int(y[0])]
+    """One network a class."""
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """z: float [N, latent], y: int64 [N], all equal; float [N, 3, size, size]."""
-        return self.of(y)(z)
+        return self[int(y[0])](z)
 
 
 class Generator(nn.Sequential):
@@ -94,11 +93,12 @@ class Generator(nn.Sequential):
         )
 
 
-class Critic(nn.Sequential):
+class Critic(nn.Module):
     """float [N, 3, size, size] to the logit of "real" [N, 1]; the loss has sigmoid."""
 
     def __init__(self, size: int, width: int):
-        super().__init__(
+        super().__init__()
+        self.trunk = nn.Sequential(
             nn.Conv2d(3, width, 5, padding=2),
             nn.LeakyReLU(SLOPE),
             *(
@@ -110,6 +110,10 @@ class Critic(nn.Sequential):
                 )
             ),
             nn.Flatten(),
-            nn.Dropout(DROPOUT),
-            nn.Linear(width * (size >> DOUBLINGS) ** 2, 1),
         )
+        self.features = width * (size >> DOUBLINGS) ** 2
+        self.head = nn.Linear(self.features, 1)
+
+    def forward(self, images: Tensor, drop: Tensor) -> Tensor:
+        """drop: dropout's factors of each feature, float [N, features]."""
+        return self.head(self.trunk(images) * drop)

@@ -12,6 +12,7 @@ from cytobalance.gan.batches import Batch
 from cytobalance.gan.losses import Loss, fool_loss, judge, real_or_fake_loss
 from cytobalance.gan.networks import Critic, Generator
 from cytobalance.groups import GanGroup
+from cytobalance.runtime import StudyError
 
 # Continuous codes: the first entries of z, normal where the paper's are uniform.
 CODES = 2
@@ -25,6 +26,10 @@ class Model(nn.Module):
 
     def __init__(self, size: int, classes: int, settings: GanGroup):
         super().__init__()
+        if settings.latent < CODES:
+            raise StudyError(
+                f"gan.latent: infogan needs {CODES} or more, for its codes"
+            )
         self.settings, self.classes = settings, classes
         self.students = {"critic": settings.critic_steps, "generator": 1}
         self.generator = Generator(
