@@ -393,14 +393,40 @@ def test_without_inceptions_weights_its_scores_stay_empty(cells, monkeypatch):
 
     for path in ("feature_extractor_inceptionv3", "sample_similarity_lpips"):
         monkeypatch.setattr(f"torch_fidelity.{path}.load_state_dict_from_url", refuse)
-    with pytest.raises(features_module.WeightsMissingError, match="InceptionV3"):
+    with pytest.raises(
+        features_module.WeightsMissingError,
+        match=r"weights-inception\S+ can neither.* assess\.weights",
+    ):
         features_module.load_inception()
     scores = assess_cells(cells, "inception")
     notes = "\n".join(scores["notes"])
     for name in ("fid", "kid_mean", "is_mean", "lpips"):
         assert scores["overall"][name] is None
-    assert "InceptionV3" in notes and "LPIPS" in notes
+    assert "weights-inception" in notes and "weights-vgg16-lpips.pth" in notes
     assert scores["overall"]["label_accuracy"] == 1  # our classifier's, still told
+
+
+def test_inception_takes_its_weights_from_a_local_folder(tmp_path, monkeypatch):
+    """Weights of the right shapes, made here: the loading is real, numbers are not."""
+    from torch_fidelity import feature_extractor_inceptionv3 as fidelity
+
+    class Untrained(fidelity.FeatureExtractorInceptionV3):
+        def load_state_dict(self, *_, **__):
+            pass
+
+    monkeypatch.setattr(fidelity, "load_state_dict_from_url", lambda *_, **__: {})
+    weights = Untrained("untrained", ["2048"]).state_dict()
+    monkeypatch.undo()
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    torch.save(weights, folder / features_module.INCEPTION_FILES[0])
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    features_module.use_weights(str(tmp_path))
+    network = features_module.load_inception()
+    for name, weight in network.state_dict().items():
+        assert torch.equal(weight, weights[name])
+    view = features_module.view_by_inception(network, np.zeros((2, 8, 8, 3), np.uint8))
+    assert view.features.shape == (2, 2048) and view.logits.shape == (2, 1008)
 
 
 # What a training left behind

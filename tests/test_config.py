@@ -127,6 +127,10 @@ def test_not_yaml_and_not_there(tmp_path):
     path.write_text("a: [1", encoding="utf-8")
     with pytest.raises(StudyError, match="not YAML"):
         read_study(path)
+    for content in (b"title: 2022-13-01", "title: Zellbl\xf6cke".encode("latin-1")):
+        path.write_bytes(content)
+        with pytest.raises(StudyError, match="not YAML"):
+            read_study(path)
     path.write_text("- 1", encoding="utf-8")
     with pytest.raises(StudyError, match="groups"):
         read_study(path)
