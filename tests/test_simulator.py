@@ -255,6 +255,7 @@ def test_unreadable_files_cannot_be_decoded(key, files):
 def test_relabelling_by_the_simulated_expert_restores_the_truth(small, key):
     cells = key[key["damage"].eq("")].rename(columns={"code": "raw_label"})
     cells = cells.assign(subject="", cell_id=cells["file"], width=1, height=1)
+    cells["published_part"] = ""
     cells["type"] = cells["published"]
     maps = expert_map(small).assign(where="simulated.csv")
     after = relabel_cells(cells, maps, "majority")
