@@ -23,7 +23,6 @@ TINY = {
     "batch": 8,
     "iterations": 60,
     "critic_steps": 2,
-    "conditioning": "onehot",  # a norm would normalise each process's own share
     "precision": "fp32",
 }
 # A stage that saves its state at every look at the losses.

@@ -5,7 +5,8 @@ pre-activated, with two 3x3 layers each (transposed convolutions in the generato
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
 
 # The paper is silent; DCGAN's and Gungor's value.
 SLOPE = 0.2
@@ -13,12 +14,33 @@ SLOPE = 0.2
 EMBEDDING = 32
 
 
+class JoinedNorm(nn.BatchNorm2d):
+    """Batch norm over the joined batch of all processes, on CPU and GPU alike."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [N, width, H, W], N as large in every process; same shape out."""
+        processes = distributed.get_world_size() if distributed.is_initialized() else 1
+        if not self.training or processes == 1:
+            return super().forward(x)
+        wide = x.float()
+        moments = torch.stack((wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))))
+        mean, square = all_reduce(moments) / processes
+        variance = square - mean.square()
+        with torch.no_grad():
+            count = processes * x.numel() / x.shape[1]
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            self.num_batches_tracked.add_(1)
+        mean, scale = (m[:, None, None] for m in (mean, (variance + self.eps).rsqrt()))
+        return ((wide - mean) * scale).to(x.dtype)
+
+
 class ConditionalNorm(nn.Module):
     """Batch norm whose scale and shift are learnt for each class (de Vries 2017)."""
 
     def __init__(self, width: int, classes: int):
         super().__init__()
-        self.norm = nn.BatchNorm2d(width, affine=False)
+        self.norm = JoinedNorm(width, affine=False)
         self.scale = nn.Embedding.from_pretrained(torch.ones(classes, width), False)
         self.shift = nn.Embedding.from_pretrained(torch.zeros(classes, width), False)
 

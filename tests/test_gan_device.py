@@ -1,0 +1,75 @@
+"""What a GPU needs of a training, checked without one.
+
+PyTorch's `meta` device knows shapes and devices and holds no numbers: an operator that
+meets a tensor of the CPU fails there as on a GPU, and so does every read of a value,
+for which a GPU would have to wait.
+"""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from test_gan import GANS, TINY
+
+from cytobalance.gan.batches import Batches
+from cytobalance.gan.engine import Training
+from cytobalance.gan.registry import build_gan
+
+CLASSES = 3
+OPTIONS = {
+    "as published": {},
+    "all": {
+        "augment": ("colour", "translation", "cutout"),
+        "conditioning": "batch_norm",
+        "mirror": True,
+        "r1": 1.0,
+    },
+    "others": {"conditioning": "embedding", "sampling": "natural", "penalty_every": 2},
+}
+
+
+@pytest.fixture
+def fabric(monkeypatch):
+    """One process on `meta`, which has no generator, autocast or fused Adam."""
+    generator, adam = torch.Generator, torch.optim.Adam
+    monkeypatch.setattr(torch, "Generator", lambda *device: generator())
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(
+        torch.optim, "Adam", lambda weights, fused, **rest: adam(weights, **rest)
+    )
+    return SimpleNamespace(
+        device=torch.device("meta"),
+        world_size=1,
+        autocast=nullcontext,
+        all_reduce=lambda values, reduce_op: values,
+    )
+
+
+def start(fabric, gan, **changes):
+    settings = TINY.model_copy(update=changes)
+    images, labels = np.zeros((30, 16, 16, 3), np.uint8), np.arange(30) % CLASSES
+    batches = Batches(images, labels, settings, 1, fabric.device)
+    model = build_gan(gan, 16, CLASSES, settings, 1)
+    return Training(model, CLASSES, settings, 1, fabric), batches
+
+
+@pytest.mark.parametrize("gan", GANS)
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_an_iteration_stays_on_the_device_and_reads_no_number(gan, options, fabric):
+    if gan == "dcgan":  # its critic has no slope, its generator no label
+        options = {k: v for k, v in options.items() if k not in ("r1", "conditioning")}
+    training, batches = start(fabric, gan, **options)
+    for _ in range(2):
+        numbers = training.run_iteration(batches)
+    assert {value.device.type for value in numbers.values()} == {"meta"}
+
+
+def test_a_read_and_a_tensor_of_the_cpu_would_be_seen(fabric):
+    training, batches = start(fabric, "c_wgan_gp")
+    numbers = training.run_iteration(batches)
+    with pytest.raises(NotImplementedError, match="no data"):
+        training.log(numbers)
+    with pytest.raises(RuntimeError, match="device"):
+        training.model.generator(torch.zeros(2, TINY.latent), torch.tensor([0, 1]))
