@@ -188,12 +188,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--latent", type=int, default=500)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     os.environ["CYTOBALANCE_DEVICE"] = "cpu"
     settings = read_study(PARAMS).gan.model_copy(
-        update={"width": given.width, "batch": given.batch, "critic_steps": 5}
+        update={
+            "width": given.width,
+            "latent": given.latent,
+            "batch": given.batch,
+            "critic_steps": 5,
+        }
     )
     compare_iterations(settings, given.size, given.rounds)
     compare_with_convolution(settings, given.size, given.rounds)

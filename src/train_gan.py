@@ -17,7 +17,7 @@ from cytobalance.gan.processes import limit_threads, own_share, start_fabric
 from cytobalance.gan.registry import build_gan, save_generator
 from cytobalance.groups import GanGroup
 from cytobalance.options import read_item
-from cytobalance.runtime import atomic_folder, derive_seed, run_stage
+from cytobalance.runtime import StudyError, atomic_folder, derive_seed, run_stage
 
 # Outside the graph: states of unfinished runs.
 SCRATCH = Path(".cache/train_gan")
@@ -67,10 +67,18 @@ def main() -> None:
 
 
 def read_visible(study: Study, protocol: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [N, S, S, 3] and class indices int64 [N] that the GAN may see."""
+    """Images uint8 [N, S, S, 3] and class indices int64 [N] that the GAN may see.
+
+    Raises StudyError where data/cells has other classes or sizes than the study.
+    """
     cells = read_cells(Path("data/cells"))
     rows = visible_cells(cells.table, read_table(Path("data/hold_out.csv")), protocol)
     labels = pd.Index(study.classes).get_indexer(cells.table["label"].iloc[rows])
+    if (labels < 0).any() or cells.images.shape[1] != study.image.size:
+        raise StudyError(
+            "data/cells was made with other merge.classes or another image.size; run "
+            "`dvc repro merge hold_out`"
+        )
     counts = np.bincount(labels, minlength=len(study.classes))
     kinds = "every pool cell, as published" if protocol == "paper" else "training cells"
     print(f"{protocol}: the GAN sees {len(rows)} real cells ({kinds})")
@@ -90,7 +98,8 @@ def fingerprint(
     course = settings.model_dump_json(exclude={"iterations"})
     digest = hashlib.sha256(f"{course} {seed}".encode())
     digest.update(f"{device.type} {torch.__version__}".encode())
-    digest.update(images.tobytes() + labels.tobytes())
+    digest.update(np.ascontiguousarray(images))
+    digest.update(np.ascontiguousarray(labels))
     for path in sorted((Path(__file__).parent / "cytobalance/gan").rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Networks of tests are so small that a second thread gains nothing, and loses much
+# where another program runs; programs that a test starts inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parent.parent
 
 

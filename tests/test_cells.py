@@ -1,8 +1,11 @@
 """Cell sets on disk: faithful, atomic, byte-stable."""
 
+import errno
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from cell_sets import write_cells
 
 from cytobalance.cells import (
@@ -12,7 +15,13 @@ from cytobalance.cells import (
     read_table,
     write_table,
 )
-from cytobalance.runtime import StudyError, atomic_file, atomic_folder, derive_seed
+from cytobalance.runtime import (
+    StudyError,
+    atomic_file,
+    atomic_folder,
+    derive_seed,
+    run_stage,
+)
 
 
 def make_cells(count=5):
@@ -93,3 +102,35 @@ def test_streams_differ_by_name_and_not_by_order():
     seeds = {derive_seed(1, "a"), derive_seed(1, "b"), derive_seed(2, "a")}
     assert len(seeds) == 3
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_new_images_take_their_room_at_once(tmp_path):
+    images = create_images(tmp_path, 50, 32)
+    size = images.nbytes
+    assert (tmp_path / "images.npy").stat().st_blocks * 512 >= size == 50 * 3 * 32**2
+    assert not images.any()
+
+
+@pytest.mark.parametrize(
+    "error, line",
+    [
+        (StudyError("do this"), "do this"),
+        (OSError(errno.ENOSPC, "No space left on device"), "make room"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "lower the stage's batch"),
+        (MemoryError(), "lower the stage's batch"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(error, line, capsys):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        run_stage(main)
+    said = capsys.readouterr().err
+    assert end.value.code == 1
+    assert said.startswith("error: ") and line in said and said.count("\n") == 1
+
+
+def test_a_mistake_of_ours_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        run_stage(lambda: 1 // 0)

@@ -303,13 +303,13 @@ def test_generator_file_rebuilds_itself_and_checks_classes(gan, tmp_path):
             load_generator(path, ("dark", "bright"), 16)
 
 
-def make_cells(network, label, seed, share=(0, 1)):
-    """10 cells, 0 where another process's share is."""
-    made, sizes = np.zeros((10, 16, 16, 3), np.uint8), []
+def make_cells(network, label, seed, share=(0, 1), count=10):
+    """Cells, 0 where another process's share is."""
+    made, sizes = np.zeros((count, 16, 16, 3), np.uint8), []
     for place, part in generate_cells(
         network,
         label,
-        10,
+        count,
         latent=8,
         batch=4,
         seed=seed,
@@ -328,6 +328,9 @@ def test_generation_is_repeatable_by_class_and_seed():
     np.testing.assert_array_equal(first, make_cells(network, 0, seed=1)[0])
     assert not np.array_equal(first, make_cells(network, 1, seed=1)[0])
     assert not np.array_equal(first, make_cells(network, 0, seed=2)[0])
+    # 7 x 8 numbers are no multiple of 16, of which PyTorch would draw the last anew.
+    fewer, _ = make_cells(network, 0, seed=1, count=7)
+    np.testing.assert_array_equal(fewer, first[:7])
 
 
 def test_processes_share_the_generation_and_change_nothing():

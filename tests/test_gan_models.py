@@ -268,6 +268,16 @@ def test_a_training_killed_right_after_a_drawing_keeps_it(tmp_path, monkeypatch)
     assert list(resumed.drawings) == [2, 4, 6]
 
 
+def test_an_end_between_two_rows_leaves_no_state(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "LOG_EVERY", 4)
+    monkeypatch.setattr(engine, "SAVE_SECONDS", -1)
+    state = tmp_path / "state.pt"
+    train_gan(make_training(), make_batches(), state)  # 6 iterations
+    longer = make_training(TINY.model_copy(update={"iterations": 8}))
+    train_gan(longer, make_batches(), state)
+    assert [row["iteration"] for row in longer.losses] == [4, 8]
+
+
 def test_a_damaged_state_is_named(tmp_path):
     state = tmp_path / "state.pt"
     for damage in (b"", b"no state"):

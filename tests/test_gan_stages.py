@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from fake_study import CLASSES, write_cells, write_params
 
 from cytobalance.cells import read_cells, read_table
+from cytobalance.gan.processes import start_fabric
+from cytobalance.runtime import StudyError
 
 SRC = Path(__file__).parent.parent / "src"
 ITEM = ["--protocol", "heldout", "--gan", "c_wgan_gp"]
@@ -155,6 +158,57 @@ def test_two_processes_train_and_generate_as_one_does(tmp_path):
     made = one.table["label"].value_counts().reindex(CLASSES, fill_value=0)
     assert made["neutrophil"] == made["lymphocyte"] == 0 < made["monoblast"] < 70
     assert one.images.std() > 1
+
+
+AGREE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from cytobalance.gan.processes import check_agreement, start_fabric
+fabric = start_fabric("fp32")
+check_agreement(fabric, "cells", 20)
+try:
+    check_agreement(fabric, "cells", 20 * (fabric.global_rank == 0))
+except Exception as error:
+    print(f"{fabric.global_rank}: {error}", file=sys.stderr)
+"""
+
+
+def test_processes_that_see_different_states_stop(tmp_path):
+    script = tmp_path / "agree.py"
+    script.write_text(AGREE)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    said = finish(launch(*torchrun, script, SRC, cwd=tmp_path))
+    for rank in (0, 1):
+        assert f"{rank}: the processes see different cells" in said
+
+
+def test_one_process_is_one_in_a_job_of_several_tasks(monkeypatch):
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    monkeypatch.setenv("SLURM_JOB_NAME", "study")
+    assert start_fabric("fp32").world_size == 1
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.delenv("CYTOBALANCE_DEVICE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    with pytest.raises(StudyError, match="8 processes, but PyTorch sees 4 GPUs"):
+        start_fabric("fp32")
+
+
+def test_cells_of_another_study_are_refused(tmp_path):
+    folder = make_study(tmp_path / "stale")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    fewer = {"classes": {label: [label] for label in CLASSES[:2]}}
+    for change in ({"image": {"size": 32}}, {"merge": fewer}):
+        changed = yaml.safe_dump(params | change, sort_keys=False)
+        (folder / "params.yaml").write_text(changed)
+        process = train(folder)
+        out, _ = process.communicate(timeout=300)
+        assert process.returncode == 1
+        assert "run `dvc repro merge hold_out`" in out
+        assert not (folder / MODEL).exists()
 
 
 def test_a_batch_that_can_not_be_shared_is_refused(tmp_path):

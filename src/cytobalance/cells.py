@@ -1,6 +1,7 @@
 """Cell sets on disk: `images.npy` beside `cells.csv`, one row an image."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,13 +89,20 @@ def read_cells(folder: Path) -> CellSet:
 
 
 def create_images(folder: Path, count: int, size: int) -> np.ndarray:
-    """New writable memory map uint8 [count, size, size, 3] at `folder/images.npy`."""
+    """New writable memory map uint8 [count, size, size, 3] at `folder/images.npy`.
+
+    Takes its room on the disk at once; OSError where there is too little.
+    """
     shape = (count, size, size, 3)
     path = Path(folder) / "images.npy"
     if count == 0:  # NumPy can't map an empty file
         np.save(path, np.zeros(shape, np.uint8))
         return np.zeros(shape, np.uint8)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):  # a page that finds no room kills the process
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return images
 
 
 def open_images(folder: Path) -> np.ndarray:

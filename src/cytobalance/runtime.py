@@ -82,23 +82,39 @@ def count_cores() -> int:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; a `StudyError` or a full disk ends it with one line."""
+    """Run a stage's `main`; what a user can mend ends it with one line, exit code 1.
+
+    That is a `StudyError`, a full disk or a full memory.
+    """
     try:
         main()
-    except StudyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
-        if error.errno not in DISK_FULL:
-            raise
-        print(
-            f"error: {error.strerror} while writing; make room and run it again, "
-            "nothing half-written is kept",
-            file=sys.stderr,
-        )
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        line = describe_error(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(1)
+
+
+def describe_error(error: Exception) -> str | None:
+    """What to tell a user who can mend it; None where it is a mistake of ours."""
+    if isinstance(error, StudyError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return (
+            f"{error.strerror} while writing; make room and run it again, nothing "
+            "half-written is kept"
+        )
+    # PyTorch's error of a full GPU by its name, since few stages need PyTorch.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return (
+            "the memory is full; lower the stage's batch (gan.batch, generate.batch, "
+            "classifier.batch) or image.size, or set CYTOBALANCE_DEVICE=cpu where it "
+            "was the GPU's"
+        )
+    return None
 
 
 def show_progress(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from cytobalance.gan.batches import Batch, Batches
 from cytobalance.gan.generation import to_pixels
+from cytobalance.gan.processes import check_agreement
 from cytobalance.groups import GanGroup
 from cytobalance.runtime import (
     UNREADABLE,
@@ -248,6 +249,8 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
                 f"gan.iterations is {total}, but an unfinished training of the same "
                 f"settings is further; raise it, or delete {state_file} to start anew"
             )
+    # The file's name tells settings and cells.
+    check_agreement(training.fabric, state_file.name, training.iteration)
     saved = time.monotonic()
     steps = show_progress(
         range(training.iteration, total), total, "GAN", "iteration", training.iteration
@@ -261,7 +264,9 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
             row = training.log(numbers)
             speed = _critic_images(training) * (steps.format_dict["rate"] or 0)
             steps.set_postfix_str(_describe(row, speed), refresh=False)
-            if time.monotonic() - saved > SAVE_SECONDS:
+            # Not at an end between rows: a longer training has no row there.
+            late = time.monotonic() - saved > SAVE_SECONDS
+            if late and done % LOG_EVERY == 0:
                 training.save(state_file)
                 saved = time.monotonic()
     training.drawings[total] = training.draw_latents().cpu()

@@ -28,7 +28,8 @@ def generate_cells(
     z (of length `latent`) is drawn on the CPU, class by class.
     """
     random = torch.Generator().manual_seed(derive_seed(seed, label))
-    z = torch.randn(count, latent, generator=random)
+    # PyTorch draws the last 16 numbers anew where there are not a multiple of 16.
+    z = torch.randn(count + 16, latent, generator=random)[:count]
     rank, processes = share
     for place in range(rank * batch, count, processes * batch):
         part = z[place : place + batch].to(device)

@@ -11,9 +11,15 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 
 from cytobalance.devices import pick_device
-from cytobalance.runtime import StudyError, atomic_folder, partial_folder
+from cytobalance.runtime import (
+    StudyError,
+    atomic_folder,
+    derive_seed,
+    partial_folder,
+)
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 # Channels x pixels a side below which a layer is too small for several threads: they
@@ -22,20 +28,31 @@ SMALL = 2048
 
 
 def start_fabric(precision: str) -> Fabric:
-    """One process, or those that `torchrun` started; precision `fp32` or `bf16`."""
+    """One process, or those that `torchrun` started; precision `fp32` or `bf16`.
+
+    Raises StudyError where this machine has fewer GPUs than processes.
+    """
     # Fabric's notes on precision and ranks are no news to a user.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     total = int(os.environ.get("WORLD_SIZE", 1))
+    device = pick_device().type
+    if device == "cuda" and local > torch.cuda.device_count():
+        raise StudyError(
+            f"{local} processes, but PyTorch sees {torch.cuda.device_count()} GPUs "
+            "here; start one process a GPU (--nproc-per-node)"
+        )
     with warnings.catch_warnings():
         # The device set is the machine's matter, not a setting someone forgot.
         warnings.filterwarnings("ignore", message=".*available but not used.*")
         fabric = Fabric(
-            accelerator=pick_device().type,
+            accelerator=device,
             devices=local,
             num_nodes=total // local,
             strategy="ddp" if total > 1 else "auto",
             precision=PRECISIONS[precision],
+            # One process is one, also in a SLURM job of several tasks.
+            plugins=[LightningEnvironment()] if total == 1 else None,
         )
     fabric.launch()
     if fabric.global_rank:
@@ -58,6 +75,16 @@ def own_share(batch: int, fabric: Fabric) -> slice:
         )
     size = batch // fabric.world_size
     return slice(size * fabric.global_rank, size * (fabric.global_rank + 1))
+
+
+def check_agreement(fabric: Fabric, *facts: object) -> None:
+    """StudyError in every process where one knows other facts than the others."""
+    own = torch.tensor([derive_seed(0, *facts)], device=fabric.device)
+    if len(fabric.all_gather(own).unique()) > 1:
+        raise StudyError(
+            "the processes see different cells, settings or saved states; put the "
+            "project on a disk that all machines share"
+        )
 
 
 @contextmanager
