@@ -25,7 +25,7 @@ class JoinedNorm(nn.BatchNorm2d):
         wide = x.float()
         moments = torch.stack((wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))))
         mean, square = all_reduce(moments) / processes
-        variance = square - mean.square()
+        variance = (square - mean.square()).clamp_min(0)  # rounding
         with torch.no_grad():
             count = processes * x.numel() / x.shape[1]
             self.running_mean.lerp_(mean, self.momentum)
