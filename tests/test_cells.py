@@ -116,8 +116,8 @@ def test_new_images_take_their_room_at_once(tmp_path):
     [
         (StudyError("do this"), "do this"),
         (OSError(errno.ENOSPC, "No space left on device"), "make room"),
-        (torch.OutOfMemoryError("CUDA out of memory"), "lower the stage's batch"),
-        (MemoryError(), "lower the stage's batch"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "lower the stage's share"),
+        (MemoryError(), "lower the stage's share"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(error, line, capsys):
@@ -129,6 +129,12 @@ def test_what_a_user_can_mend_is_one_line(error, line, capsys):
     said = capsys.readouterr().err
     assert end.value.code == 1
     assert said.startswith("error: ") and line in said and said.count("\n") == 1
+
+
+def test_full_memory_of_a_cpu_is_one_line(capsys):
+    with pytest.raises(SystemExit):
+        run_stage(lambda: torch.empty(2**50))
+    assert capsys.readouterr().err.startswith("error: the memory is full; lower")
 
 
 def test_a_mistake_of_ours_keeps_its_traceback():

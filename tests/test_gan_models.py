@@ -89,23 +89,16 @@ def test_every_gan_takes_every_option_in_either_precision(gan):
 
 
 def test_the_label_is_told_to_the_critics_that_the_papers_tell_it():
-    told = {g: build_gan(g, 16, 2, TINY, 1).critic for g in GANS if g != "dcgan"}
-    channels = {gan: critic[0].in_channels for gan, critic in told.items()}
-    outputs = {gan: critic[-1].out_features for gan, critic in told.items()}
-    assert channels == {
-        "c_wgan_gp": 3,
-        "cwgan_gp": 5,
-        "cgan": 5,
-        "acgan": 3,
-        "infogan": 3,
+    shapes = {
+        "c_wgan_gp": (3, 1),
+        "cwgan_gp": (5, 1),
+        "cgan": (5, 1),
+        "acgan": (3, 3),
+        "infogan": (3, 5),
     }
-    assert outputs == {
-        "c_wgan_gp": 1,
-        "cwgan_gp": 1,
-        "cgan": 1,
-        "acgan": 3,
-        "infogan": 5,
-    }
+    for gan, (channels, outputs) in shapes.items():
+        critic = build_gan(gan, 16, 2, TINY, 1).critic
+        assert (critic[0].in_channels, critic[-1].out_features) == (channels, outputs)
 
 
 def test_dcgan_teaches_one_class_at_a_time():
@@ -286,14 +279,29 @@ def test_a_damaged_state_is_named(tmp_path):
             make_training().load(state)
 
 
-def test_a_state_with_broken_weights_is_never_saved(tmp_path):
-    training, state = make_training(), tmp_path / "state.pt"
-    training.save(state)
-    content = state.read_bytes()
-    training.model.critic[0].weight.data.fill_(float("nan"))
-    with pytest.raises(StudyError, match=r"not finite.* iteration 0 is kept"):
-        training.save(state)
-    assert state.read_bytes() == content
+def test_every_class_of_dcgan_is_in_the_losses_and_watched():
+    settings = TINY.model_copy(update={"iterations": 20})
+    training = make_training(settings, "dcgan")
+    train_gan(training, make_batches(settings), NOWHERE)
+    assert training.numbers.keys() == {0, 1}
+    for name in ("critic_loss", "generator_loss"):
+        last = [training.numbers[label][name].item() for label in (0, 1)]
+        assert last[0] != last[1]
+        assert training.losses[-1][name] == pytest.approx(sum(last) / 2)
+
+    # Class 1 is taught before each look at the losses, class 0 is not.
+    broken = make_training(settings, "dcgan")
+    broken.model.generator[0][0].weight.data.fill_(float("nan"))
+    with pytest.raises(StudyError, match=r"not finite\) at iteration 10"):
+        train_gan(broken, make_batches(settings), NOWHERE)
+
+
+def test_a_broken_weight_stops_a_training_whose_losses_are_fine():
+    training = make_training()
+    training.run_iteration(make_batches())
+    training.average.project.weight.data[0] = float("inf")
+    with pytest.raises(StudyError, match=r"a weight is not finite\) at iteration 1"):
+        training.log()
 
 
 def test_one_collapsed_class_is_enough_to_stop(monkeypatch):
@@ -342,7 +350,7 @@ def test_a_diverged_training_stops_with_advice_and_keeps_the_last_good_state(
     def break_down(batches):
         if training.iteration == 3:
             training.model.critic[0].weight.data.fill_(float("nan"))
-        return run_iteration(batches)
+        run_iteration(batches)
 
     monkeypatch.setattr(training, "run_iteration", break_down)
     with pytest.raises(

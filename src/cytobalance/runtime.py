@@ -107,12 +107,16 @@ def describe_error(error: Exception) -> str | None:
             f"{error.strerror} while writing; make room and run it again, nothing "
             "half-written is kept"
         )
-    # PyTorch's error of a full GPU by its name, since few stages need PyTorch.
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    # PyTorch's errors by name and text, since few stages need PyTorch.
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    ):
         return (
-            "the memory is full; lower the stage's batch (gan.batch, generate.batch, "
-            "classifier.batch) or image.size, or set CYTOBALANCE_DEVICE=cpu where it "
-            "was the GPU's"
+            "the memory is full; lower the stage's share (gan.batch, generate.batch, "
+            "classifier.batch, assess.cells) or image.size, or set "
+            "CYTOBALANCE_DEVICE=cpu where it was the GPU's"
         )
     return None
 

@@ -1,9 +1,7 @@
 """The one training loop of all GANs: teach the networks, average G, log, save."""
 
 import copy
-import io
 import math
-import os
 import time
 from pathlib import Path
 
@@ -13,15 +11,10 @@ from torch import Tensor, nn
 
 from cytobalance.gan.batches import Batch, Batches
 from cytobalance.gan.generation import to_pixels
-from cytobalance.gan.processes import check_agreement
+from cytobalance.gan.processes import average_gradients, check_agreement
+from cytobalance.gan.states import read_state, write_state
 from cytobalance.groups import GanGroup
-from cytobalance.runtime import (
-    UNREADABLE,
-    StudyError,
-    atomic_file,
-    derive_seed,
-    show_progress,
-)
+from cytobalance.runtime import StudyError, derive_seed, show_progress
 
 # Iterations between rows of the table of losses; reading a loss waits for the device.
 LOG_EVERY = 10
@@ -34,6 +27,8 @@ LATENTS = 4
 # G has collapsed where, in that many rows of losses, its cells of some class differ by
 # less than this (grey levels, standard deviation of a pixel); early on they may.
 COLLAPSED, COLLAPSED_ROWS, YOUNG_ROWS = 0.5, 5, 20
+# Of a training's state, what is saved as it is.
+PLAIN_STATE = "iteration", "numbers", "losses", "drawings"
 
 
 class Training:
@@ -60,22 +55,23 @@ class Training:
         self.latents = torch.randn(shape, generator=random).to(fabric.device)
         self.one_class = hasattr(model, "one_class")
         self.iteration = 0
-        self.numbers: dict[str, Tensor] = {}
+        # The last value of every loss: by class where each has a GAN, else by None.
+        self.numbers: dict[int | None, dict[str, Tensor]] = {}
         self.saved: int | None = None  # the iteration whose state is on disk
         self.losses: list[dict[str, float]] = []
         self.drawings: dict[int, Tensor] = {}
 
-    def run_iteration(self, batches: Batches) -> dict[str, Tensor]:
-        """Teach every student its steps; the last known value of every loss."""
+    def run_iteration(self, batches: Batches) -> None:
+        """Teach every student its steps."""
         one_class = self.iteration if self.one_class else None
         for student, steps in self.model.students.items():
             for step in range(steps):
                 turn = self.iteration * steps + step
                 batch = batches.draw(student, turn, one_class)
-                self.numbers |= self.teach(student, batch)
+                known = self.numbers.setdefault(batch.only, {})
+                known |= self.teach(student, batch)
         self.iteration += 1
         self._update_average()
-        return self.numbers
 
     def teach(self, student: str, batch: Batch) -> dict[str, Tensor]:
         """One step of one network on one batch; its losses."""
@@ -100,20 +96,24 @@ class Training:
         for own, new in zip(self.average.buffers(), network.buffers(), strict=True):
             own.copy_(new)  # a norm's running statistics are averages already
 
-    def log(self, numbers: dict[str, Tensor]) -> dict[str, float]:
+    def log(self) -> dict[str, float]:
         """Keep one row of losses, means over processes; returns it.
 
-        Raises StudyError where a loss is no longer finite, or G has collapsed.
+        Where each class has its own GAN, means over classes too. Raises StudyError
+        where a loss or a weight is no longer finite, or G has collapsed.
         """
-        names = list(numbers)
-        values = torch.stack([numbers[name].float() for name in names])
-        values = self.fabric.all_reduce(values, reduce_op="mean").tolist()
-        row = dict(zip(names, values, strict=True))
+        values: dict[str, list[Tensor]] = {}
+        for known in self.numbers.values():
+            for name, value in known.items():
+                values.setdefault(name, []).append(value.float())
+        means = torch.stack([torch.stack(v).mean() for v in values.values()])
+        means = self.fabric.all_reduce(means, reduce_op="mean").tolist()
+        row = dict(zip(values, means, strict=True))
         if broken := [name for name, value in row.items() if not math.isfinite(value)]:
-            self._stop(
-                f"training diverged ({broken[0]} is not finite)",
-                "lower gan.learning_rate, or set gan.precision to fp32",
-            )
+            self._stop_diverged(broken[0])
+        weights = [*self.model.parameters(), *self.average.parameters()]
+        if not torch.stack([weight.isfinite().all() for weight in weights]).all():
+            self._stop_diverged("a weight")
         spreads = self.draw_latents().float().std(1).mean((1, 2, 3))
         row["spread"] = spreads.min().item()
         self.losses.append({"iteration": self.iteration, **row})
@@ -130,6 +130,12 @@ class Training:
         """Rows of losses of a generator that has had time to tell cells apart."""
         classes = len(self.latents) if self.one_class else 1
         return self.losses[YOUNG_ROWS * classes :]
+
+    def _stop_diverged(self, what: str) -> None:
+        self._stop(
+            f"training diverged ({what} is not finite)",
+            "lower gan.learning_rate, or set gan.precision to fp32",
+        )
 
     def _stop(self, what: str, advice: str) -> None:
         kept = "; it was too young to have a saved state"
@@ -152,86 +158,36 @@ class Training:
         return torch.stack(made)
 
     def save(self, path: Path) -> None:
-        """Write all that is needed to go on, atomically; rank 0 writes.
+        """Write all that is needed to go on, after `log`; rank 0 writes.
 
         A state whose generator may just be collapsing is not written. Raises StudyError
-        where the weights are no longer finite, or the disk is full; the state before
-        then stays.
+        where the disk is full; the state before then stays.
         """
         if any(map(_looks_alike, self._grown_rows()[-1:])):
             return
-        weights = [*self.model.parameters(), *self.average.parameters()]
-        if not torch.stack([weight.isfinite().all() for weight in weights]).all():
-            self._stop(
-                "training diverged (a weight is not finite)",
-                "lower gan.learning_rate, or set gan.precision to fp32",
-            )
         if self.fabric.global_rank == 0:
-            self._write(path)
+            state = {name: getattr(self, name) for name in PLAIN_STATE}
+            state |= {name: part.state_dict() for name, part in self._parts().items()}
+            write_state(path, state)
         self.saved = self.iteration
-
-    def _write(self, path: Path) -> None:
-        state = {
-            "iteration": self.iteration,
-            "numbers": self.numbers,
-            "losses": self.losses,
-            "drawings": self.drawings,
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimisers": {n: o.state_dict() for n, o in self.optimisers.items()},
-        }
-        content = io.BytesIO()
-        torch.save(state, content)
-        try:
-            with atomic_file(path) as partial, partial.open("wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())  # before it takes the last one's name
-        except OSError as error:
-            raise StudyError(
-                f"{path}: the training's state of iteration {self.iteration} can't be "
-                f"written ({error.strerror}); make room and start again, it goes on "
-                "from the last state"
-            ) from None
 
     def load(self, path: Path) -> None:
         """Go on from a state that `save` wrote; StudyError where it is damaged."""
-        try:
-            state = torch.load(path, map_location=self.fabric.device, weights_only=True)
-            self.iteration = self.saved = state["iteration"]
-            self.numbers = state["numbers"]
-            self.losses = state["losses"]
-            self.drawings = state["drawings"]
-            self.model.load_state_dict(state["model"])
-            self.average.load_state_dict(state["average"])
-            for name, optimiser in self.optimisers.items():
-                optimiser.load_state_dict(state["optimisers"][name])
-        except UNREADABLE:
-            raise StudyError(
-                f"{path}: the saved state is damaged; delete it, the training starts "
-                "anew"
-            ) from None
+        with read_state(path, self.fabric.device) as state:
+            for name in PLAIN_STATE:
+                setattr(self, name, state[name])
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
+        self.saved = self.iteration
+
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        """What has a state of its own."""
+        optimisers = {f"optimiser of {n}": o for n, o in self.optimisers.items()}
+        return {"model": self.model, "average": self.average, **optimisers}
 
 
 def _looks_alike(row: dict[str, float]) -> bool:
     return row["spread"] < COLLAPSED
-
-
-def average_gradients(network: nn.Module, fabric: Fabric) -> None:
-    """Mean of the gradients over processes, in one message.
-
-    Losses are means over equal shares, so this gives the joined batch's gradients,
-    the penalty's included.
-    """
-    if fabric.world_size == 1:
-        return
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    joined = torch.cat([gradient.flatten() for gradient in gradients])
-    flat = fabric.all_reduce(joined, reduce_op="mean")
-    for gradient, part in zip(
-        gradients, flat.split([g.numel() for g in gradients]), strict=True
-    ):
-        gradient.copy_(part.view_as(gradient))
 
 
 def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
@@ -256,12 +212,12 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
         range(training.iteration, total), total, "GAN", "iteration", training.iteration
     )
     for _ in steps:
-        numbers = training.run_iteration(batches)
+        training.run_iteration(batches)
         done = training.iteration
         if _is_drawn(done):  # first, so that a state saved here holds the drawing
             training.drawings[done] = training.draw_latents().cpu()
         if done % LOG_EVERY == 0 or done == total:
-            row = training.log(numbers)
+            row = training.log()
             speed = _critic_images(training) * (steps.format_dict["rate"] or 0)
             steps.set_postfix_str(_describe(row, speed), refresh=False)
             # Not at an end between rows: a longer training has no row there.

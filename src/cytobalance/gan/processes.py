@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
+from torch import nn
 
 from cytobalance.devices import pick_device
 from cytobalance.runtime import (
@@ -99,3 +100,20 @@ def shared_folder(path: Path, fabric: Fabric) -> Iterator[Path]:
         fabric.barrier()
         yield partial_folder(path)
         fabric.barrier()
+
+
+def average_gradients(network: nn.Module, fabric: Fabric) -> None:
+    """Mean of the gradients over processes, in one message.
+
+    Losses are means over equal shares, so this gives the joined batch's gradients,
+    the penalty's included.
+    """
+    if fabric.world_size == 1:
+        return
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    joined = torch.cat([gradient.flatten() for gradient in gradients])
+    flat = fabric.all_reduce(joined, reduce_op="mean")
+    for gradient, part in zip(
+        gradients, flat.split([g.numel() for g in gradients]), strict=True
+    ):
+        gradient.copy_(part.view_as(gradient))

@@ -115,5 +115,5 @@ def _reason(files: tuple[str, ...], error: Exception) -> str:
     return (
         f"the published weights {' and '.join(files)} can neither be downloaded nor "
         f"read here ({type(error).__name__}); put them into the folder `checkpoints` "
-        "below assess.weights and run `dvc repro -f assess`"
+        "below assess.weights and run `dvc repro -s -f assess`"
     )
