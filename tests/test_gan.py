@@ -177,7 +177,7 @@ def test_penalty_costs_at_most_four_critic_forwards():
     mix = torch.rand(4, 1, 1, 1)
     forward = count_flops(lambda: critic(real))
     spent = count_flops(lambda: gradient_penalty(critic, real, fake, mix).backward())
-    assert spent <= 4.05 * forward
+    assert spent <= 4 * forward
 
 
 def make_batches(settings=TINY, seed=1, counts=(30, 6), size=16):
@@ -206,7 +206,7 @@ def test_one_iteration_at_full_size_is_within_the_counted_work():
     training = Training(model, 12, settings, 3, start_fabric("fp32"))
     batches = make_batches(settings, size=32)
     per_image = count_flops(lambda: training.run_iteration(batches)) / 2
-    assert per_image * 16 <= 186e9
+    assert per_image * 16 <= 184.5e9
 
 
 def test_batches_are_balanced_by_choice_and_natural_otherwise():

@@ -88,6 +88,23 @@ def test_every_gan_takes_every_option_in_either_precision(gan):
         assert one == pytest.approx(two, rel=0.1, abs=0.3)
 
 
+@pytest.mark.parametrize("gan", GANS)
+def test_bf16_has_the_gradients_of_fp32_but_for_rounding(gan):
+    def gradients(student, precision):
+        settings = TINY.model_copy(update={"precision": precision, "width": 16})
+        training = make_training(settings, gan)
+        one_class = 0 if training.one_class else None
+        training.teach(student, make_batches(settings).draw(student, 0, one_class))
+        network = getattr(training.model, student)
+        found = [w.grad for w in network.parameters() if w.grad is not None]
+        return torch.cat([gradient.flatten() for gradient in found])
+
+    for student in make_training(TINY, gan).model.students:
+        fine, rough = (gradients(student, precision) for precision in ("fp32", "bf16"))
+        assert torch.cosine_similarity(fine, rough, dim=0) > 0.995
+        assert rough.norm().item() == pytest.approx(fine.norm().item(), rel=0.1)
+
+
 def test_the_label_is_told_to_the_critics_that_the_papers_tell_it():
     shapes = {
         "c_wgan_gp": (3, 1),
