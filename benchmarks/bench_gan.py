@@ -26,8 +26,8 @@ from cytobalance.gan.generation import generate_cells
 from cytobalance.gan.processes import start_fabric
 from cytobalance.gan.registry import build_gan
 
-PARAMS = Path(__file__).parent.parent / "params.yaml"
-CLASSES = 12
+STUDY = read_study(Path(__file__).parent.parent / "params.yaml")
+CLASSES = STUDY.classes
 
 
 def tutorial_iteration(model, optimisers, images, labels, settings) -> None:
@@ -62,8 +62,8 @@ def make_runs(settings, size: int) -> dict:
     """Name -> function that runs one iteration."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (512, size, size, 3), np.uint8)
-    labels = rng.integers(0, CLASSES, 512)
-    model = build_gan("c_wgan_gp", size, CLASSES, settings, seed=0)
+    labels = rng.integers(0, len(CLASSES), 512)
+    model = build_gan("c_wgan_gp", size, len(CLASSES), settings, seed=0)
     optimisers = {
         name: torch.optim.Adam(
             getattr(model, name).parameters(), settings.learning_rate, settings.betas
@@ -80,7 +80,7 @@ def make_runs(settings, size: int) -> dict:
     for precision in ("fp32", "bf16"):
         fabric = start_fabric(precision)
         own = settings.model_copy(update={"precision": precision})
-        fresh = build_gan("c_wgan_gp", size, CLASSES, own, seed=0)
+        fresh = build_gan("c_wgan_gp", size, len(CLASSES), own, seed=0)
         training = Training(fresh, CLASSES, own, 0, fabric)
         batches = Batches(images, labels, own, 0, fabric.device)
         runs[f"ours {precision}"] = lambda t=training, b=batches: t.run_iteration(b)
@@ -113,11 +113,13 @@ def compare_with_convolution(settings, size: int, rounds: int) -> None:
     Work is what PyTorch counts for each.
     """
     fabric = start_fabric("fp32")
-    model = build_gan("c_wgan_gp", size, CLASSES, settings, seed=0)
+    model = build_gan("c_wgan_gp", size, len(CLASSES), settings, seed=0)
     training = Training(model, CLASSES, settings, 0, fabric)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (512, size, size, 3), np.uint8)
-    batches = Batches(images, rng.integers(0, CLASSES, 512), settings, 0, fabric.device)
+    batches = Batches(
+        images, rng.integers(0, len(CLASSES), 512), settings, 0, fabric.device
+    )
     layer = nn.Conv2d(settings.width, settings.width, 3, padding=1)
     layer = layer.to(memory_format=torch.channels_last)
     x = torch.randn(settings.batch, settings.width, size // 4, size // 4)
@@ -152,7 +154,7 @@ def flops_of(run) -> int:
 
 def compare_generation(settings, size: int, rounds: int) -> None:
     """Print generation into a file against G's forward pass alone, same batch."""
-    model = build_gan("c_wgan_gp", size, CLASSES, settings, seed=0)
+    model = build_gan("c_wgan_gp", size, len(CLASSES), settings, seed=0)
     generator = model.generator.to(memory_format=torch.channels_last).eval()
     count = 4 * settings.batch
     z = torch.randn(settings.batch, settings.latent)
@@ -193,7 +195,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     os.environ["CYTOBALANCE_DEVICE"] = "cpu"
-    settings = read_study(PARAMS).gan.model_copy(
+    settings = STUDY.gan.model_copy(
         update={
             "width": given.width,
             "latent": given.latent,

@@ -36,9 +36,9 @@ def main() -> None:
     seed = derive_seed(study.study.seed, "train_gan", options.protocol, options.gan)
     share = own_share(settings.batch, fabric)
     batches = Batches(images, labels, settings, seed, fabric.device, share)
-    size, classes = images.shape[1], len(study.classes)
-    model = build_gan(options.gan, size, classes, settings, seed)
-    training = Training(model, classes, settings, seed, fabric)
+    size = images.shape[1]
+    model = build_gan(options.gan, size, len(study.classes), settings, seed)
+    training = Training(model, study.classes, settings, seed, fabric)
     key = f"{options.protocol}-{options.gan}"
     identity = fingerprint(settings, seed, images, labels, fabric.device)
     state_file = SCRATCH / f"{key}-{identity}.pt"

@@ -20,6 +20,7 @@ from cytobalance.runtime import (
     atomic_file,
     atomic_folder,
     derive_seed,
+    refuse_damage,
     run_stage,
 )
 
@@ -118,6 +119,7 @@ def test_new_images_take_their_room_at_once(tmp_path):
         (OSError(errno.ENOSPC, "No space left on device"), "make room"),
         (torch.OutOfMemoryError("CUDA out of memory"), "lower the stage's share"),
         (MemoryError(), "lower the stage's share"),
+        (PermissionError(errno.EACCES, "Permission denied", "a.csv"), "a.csv: Perm"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(error, line, capsys):
@@ -135,6 +137,14 @@ def test_full_memory_of_a_cpu_is_one_line(capsys):
     with pytest.raises(SystemExit):
         run_stage(lambda: torch.empty(2**50))
     assert capsys.readouterr().err.startswith("error: the memory is full; lower")
+
+
+def test_a_full_memory_is_no_damage_of_the_file_being_read():
+    with pytest.raises(StudyError, match="damaged"), refuse_damage("a is damaged"):
+        raise RuntimeError("no state")
+    full = torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(torch.OutOfMemoryError), refuse_damage("a is damaged"):
+        raise full
 
 
 def test_a_mistake_of_ours_keeps_its_traceback():

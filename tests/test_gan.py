@@ -24,7 +24,9 @@ from cytobalance.groups import Gan
 from cytobalance.runtime import StudyError
 
 GANS = get_args(Gan)
-TINY = read_study(Path(__file__).parent.parent / "params.yaml").gan.model_copy(
+STUDY = read_study(Path(__file__).parent.parent / "params.yaml")
+CLASSES = STUDY.classes
+TINY = STUDY.gan.model_copy(
     update={
         "width": 4,
         "latent": 8,
@@ -191,7 +193,8 @@ def make_batches(settings=TINY, seed=1, counts=(30, 6), size=16):
 
 def make_training(settings=TINY, gan="c_wgan_gp"):
     model = build_gan(gan, 16, 2, settings, seed=3)
-    return Training(model, 2, settings, 3, start_fabric(settings.precision))
+    fabric = start_fabric(settings.precision)
+    return Training(model, ("dark", "bright"), settings, 3, fabric)
 
 
 def test_one_iteration_at_full_size_is_within_the_counted_work():
@@ -202,8 +205,8 @@ def test_one_iteration_at_full_size_is_within_the_counted_work():
     settings = TINY.model_copy(
         update={"width": 64, "latent": 500, "batch": 2, "critic_steps": 5}
     )
-    model = build_gan("c_wgan_gp", 32, 12, settings, seed=3)
-    training = Training(model, 12, settings, 3, start_fabric("fp32"))
+    model = build_gan("c_wgan_gp", 32, len(CLASSES), settings, seed=3)
+    training = Training(model, CLASSES, settings, 3, start_fabric("fp32"))
     batches = make_batches(settings, size=32)
     per_image = count_flops(lambda: training.run_iteration(batches)) / 2
     assert per_image * 16 <= 184.5e9

@@ -17,7 +17,7 @@ from cytobalance.gan.batches import Batches
 from cytobalance.gan.engine import Training
 from cytobalance.gan.registry import build_gan
 
-CLASSES = 3
+CLASSES = "basophil", "monocyte", "platelet"
 OPTIONS = {
     "as published": {},
     "all": {
@@ -49,9 +49,9 @@ def fabric(monkeypatch):
 
 def start(fabric, gan, **changes):
     settings = TINY.model_copy(update=changes)
-    images, labels = np.zeros((30, 16, 16, 3), np.uint8), np.arange(30) % CLASSES
+    images, labels = np.zeros((30, 16, 16, 3), np.uint8), np.arange(30) % 3
     batches = Batches(images, labels, settings, 1, fabric.device)
-    model = build_gan(gan, 16, CLASSES, settings, 1)
+    model = build_gan(gan, 16, len(CLASSES), settings, 1)
     return Training(model, CLASSES, settings, 1, fabric), batches
 
 

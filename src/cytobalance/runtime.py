@@ -81,10 +81,24 @@ def count_cores() -> int:
     return os.cpu_count() or 1
 
 
+@contextmanager
+def refuse_damage(message: str) -> Iterator[None]:
+    """What a damaged file raises inside becomes a StudyError of `message`.
+
+    A full memory, or a file that this user may not read, is no damage and passes.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        if describe_error(error) is not None:
+            raise
+        raise StudyError(message) from None
+
+
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; what a user can mend ends it with one line, exit code 1.
 
-    That is a `StudyError`, a full disk or a full memory.
+    That is a `StudyError`, a full disk, a full memory or a missing permission.
     """
     try:
         main()
@@ -106,6 +120,11 @@ def describe_error(error: Exception) -> str | None:
         return (
             f"{error.strerror} while writing; make room and run it again, nothing "
             "half-written is kept"
+        )
+    if isinstance(error, PermissionError):
+        return (
+            f"{error.filename}: {error.strerror}; give this user the right to it and "
+            "run it again"
         )
     # PyTorch's errors by name and text, since few stages need PyTorch.
     if (

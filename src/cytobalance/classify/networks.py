@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cytobalance.runtime import UNREADABLE, StudyError, atomic_file
+from cytobalance.runtime import StudyError, atomic_file, refuse_damage
 
 BLOCKS = 4
 
@@ -73,15 +73,12 @@ def load_network(path: Path, device: torch.device) -> tuple[nn.Module, dict]:
     """
     if not Path(path).exists():
         raise StudyError(f"{path} is missing; run `dvc repro` to train it")
-    try:
+    with refuse_damage(
+        f"{path} holds no classifier of this project; train it again with `dvc repro`"
+    ):
         saved = torch.load(path, map_location="cpu", weights_only=True)
         about = saved["about"]
         network = build_network(about["classifier"], about["settings"])
         network.load_state_dict(saved["weights"])
-    except UNREADABLE as error:
-        raise StudyError(
-            f"{path} holds no classifier of this project "
-            f"({type(error).__name__}); train it again with `dvc repro`"
-        ) from None
     network = network.to(device, memory_format=torch.channels_last)
     return network.eval().requires_grad_(False), about

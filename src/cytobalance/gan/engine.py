@@ -35,12 +35,16 @@ class Training:
     """A GAN in training: optimisers, the moving average of G, losses, drawings."""
 
     def __init__(
-        self, model: nn.Module, classes: int, settings: GanGroup, seed: int, fabric
+        self,
+        model: nn.Module,
+        classes: tuple[str, ...],
+        settings: GanGroup,
+        seed: int,
+        fabric: Fabric,
     ):
         self.model = model.to(fabric.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model.generator).requires_grad_(False).eval()
-        self.settings = settings
-        self.fabric: Fabric = fabric
+        self.classes, self.settings, self.fabric = classes, settings, fabric
         self.optimisers = {
             student: torch.optim.Adam(
                 getattr(model, student).parameters(),
@@ -51,9 +55,9 @@ class Training:
             for student in model.students
         }
         random = torch.Generator().manual_seed(derive_seed(seed, "drawing"))
-        shape = classes, LATENTS, settings.latent
+        shape = len(classes), LATENTS, settings.latent
         self.latents = torch.randn(shape, generator=random).to(fabric.device)
-        self.one_class = hasattr(model, "one_class")
+        self.one_class = getattr(model, "one_class", False)
         self.iteration = 0
         # The last value of every loss: by class where each has a GAN, else by None.
         self.numbers: dict[int | None, dict[str, Tensor]] = {}
@@ -120,15 +124,15 @@ class Training:
         last = self._grown_rows()[-COLLAPSED_ROWS:]
         if len(last) == COLLAPSED_ROWS and all(map(_looks_alike, last)):
             self._stop(
-                f"the generator collapsed (its cells of class {spreads.argmin()} all "
-                "look the same)",
+                f"the generator collapsed (its {self.classes[spreads.argmin()]} cells "
+                "all look the same)",
                 "lower gan.learning_rate, or take more gan.critic_steps",
             )
         return row
 
     def _grown_rows(self) -> list[dict[str, float]]:
         """Rows of losses of a generator that has had time to tell cells apart."""
-        classes = len(self.latents) if self.one_class else 1
+        classes = len(self.classes) if self.one_class else 1
         return self.losses[YOUNG_ROWS * classes :]
 
     def _stop_diverged(self, what: str) -> None:
@@ -138,14 +142,14 @@ class Training:
         )
 
     def _stop(self, what: str, advice: str) -> None:
-        kept = "; it was too young to have a saved state"
+        kept = "it was too young to have a saved state"
         if self.saved is not None:
             kept = (
-                f"; the state of iteration {self.saved} is kept: a training of "
+                f"the state of iteration {self.saved} is kept: a training of "
                 f"{self.saved} gan.iterations (gan_overrides for this GAN alone) ends "
                 "with it"
             )
-        raise StudyError(f"{what} at iteration {self.iteration}; {advice}{kept}")
+        raise StudyError(f"{what} at iteration {self.iteration}; {advice}; {kept}")
 
     @torch.no_grad()
     def draw_latents(self) -> Tensor:
@@ -161,14 +165,20 @@ class Training:
         """Write all that is needed to go on, after `log`; rank 0 writes.
 
         A state whose generator may just be collapsing is not written. Raises StudyError
-        where the disk is full; the state before then stays.
+        where it can't be written, on a full disk say; the state before then stays.
         """
         if any(map(_looks_alike, self._grown_rows()[-1:])):
             return
         if self.fabric.global_rank == 0:
             state = {name: getattr(self, name) for name in PLAIN_STATE}
             state |= {name: part.state_dict() for name, part in self._parts().items()}
-            write_state(path, state)
+            try:
+                write_state(path, state)
+            except OSError as error:
+                self._stop(
+                    f"{path}: the state can't be written ({error.strerror})",
+                    "make room and start again",
+                )
         self.saved = self.iteration
 
     def load(self, path: Path) -> None:

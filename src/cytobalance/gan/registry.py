@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from cytobalance.groups import GanGroup
-from cytobalance.runtime import UNREADABLE, StudyError
+from cytobalance.runtime import StudyError, refuse_damage
 
 
 def build_gan(
@@ -54,7 +54,9 @@ def load_generator(
     """
     if not path.exists():
         raise StudyError(f"{path} is missing; run `dvc repro train_gan`")
-    try:
+    with refuse_damage(
+        f"{path} is no generator file; delete it and run `dvc repro train_gan`"
+    ):
         state = torch.load(path, weights_only=True)
         about = state["about"]
         settings = GanGroup.model_validate_json(about["settings"])
@@ -65,8 +67,4 @@ def load_generator(
             )
         model = build_gan(about["gan"], size, len(classes), settings, seed=0)
         model.generator.load_state_dict(state["weights"])
-    except UNREADABLE:
-        raise StudyError(
-            f"{path} is no generator file; delete it and run `dvc repro train_gan`"
-        ) from None
     return model.generator.to(memory_format=torch.channels_last).eval(), settings

@@ -8,24 +8,17 @@ from pathlib import Path
 
 import torch
 
-from cytobalance.runtime import UNREADABLE, StudyError, atomic_file
+from cytobalance.runtime import atomic_file, refuse_damage
 
 
 def write_state(path: Path, state: dict) -> None:
-    """Write a state, whole or not at all; StudyError where it can't be written."""
+    """Write a state, whole or not at all; OSError where it can't be written."""
     content = io.BytesIO()
     torch.save(state, content)
-    try:
-        with atomic_file(path) as partial, partial.open("wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())  # before it takes the last one's name
-    except OSError as error:
-        raise StudyError(
-            f"{path}: the training's state of iteration {state['iteration']} can't be "
-            f"written ({error.strerror}); make room and start again, it goes on from "
-            "the last state"
-        ) from None
+    with atomic_file(path) as partial, partial.open("wb") as file:
+        file.write(content.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())  # before it takes the last one's name
 
 
 @contextmanager
@@ -34,9 +27,7 @@ def read_state(path: Path, device: torch.device) -> Iterator[dict]:
 
     Raises StudyError where it can't be read, or doesn't fit where it is put.
     """
-    try:
+    with refuse_damage(
+        f"{path}: the saved state is damaged; delete it, the training starts anew"
+    ):
         yield torch.load(path, map_location=device, weights_only=True)
-    except UNREADABLE:
-        raise StudyError(
-            f"{path}: the saved state is damaged; delete it, the training starts anew"
-        ) from None
