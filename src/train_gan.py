@@ -35,12 +35,13 @@ def main() -> None:
     limit_threads(settings.width, study.image.size, fabric)
     seed = derive_seed(study.study.seed, "train_gan", options.protocol, options.gan)
     share = own_share(settings.batch, fabric)
+    identity = fingerprint(settings, seed, images, labels, fabric.device)
     batches = Batches(images, labels, settings, seed, fabric.device, share)
-    size = images.shape[1]
-    model = build_gan(options.gan, size, len(study.classes), settings, seed)
+    del images, labels  # `batches` has its own, where it needs them
+    size, classes = study.image.size, len(study.classes)
+    model = build_gan(options.gan, size, classes, settings, seed)
     training = Training(model, study.classes, settings, seed, fabric)
     key = f"{options.protocol}-{options.gan}"
-    identity = fingerprint(settings, seed, images, labels, fabric.device)
     state_file = SCRATCH / f"{key}-{identity}.pt"
     train_gan(training, batches, state_file)
 
@@ -100,7 +101,9 @@ def fingerprint(
     digest.update(f"{device.type} {torch.__version__}".encode())
     digest.update(np.ascontiguousarray(images))
     digest.update(np.ascontiguousarray(labels))
-    for path in sorted((Path(__file__).parent / "cytobalance/gan").rglob("*.py")):
+    code = Path(__file__).parent / "cytobalance"
+    shaping = code / "devices.py", code / "runtime.py"
+    for path in sorted([*(code / "gan").rglob("*.py"), *shaping]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -387,6 +387,17 @@ def test_a_gan_that_saw_everything_is_not_called_a_copier(cells):
     assert "floor, memorised, copy_level: null" in notes
 
 
+def test_a_gan_that_made_no_cells_has_reasons_for_it(cells):
+    none = {
+        label: replace(own, synthetic=own.synthetic[:0]) for label, own in cells.items()
+    }
+    scores = assess_cells(none)
+    assert scores["overall"]["synthetic_cells"] == 0
+    assert scores["overall"]["label_accuracy"] is None
+    assert scores["overall"]["floor"]["coverage"] is None
+    assert unexplained(scores) == []
+
+
 def test_without_inceptions_weights_its_scores_stay_empty(cells, monkeypatch):
     def refuse(*_, **__):
         raise OSError("no network")
@@ -505,14 +516,16 @@ def unexplained(scores: dict) -> list[str]:
     """Numbers that are null without a note that names them (and their class)."""
     nulls = [("overall", n) for n, v in scores["overall"].items() if v is None]
     floor = scores["overall"]["floor"]
-    nulls += [("overall", "floor")] if None in floor.values() else []
-    for label, own in scores["classes"].items():
+    for label, own in {"floor": floor, **scores["classes"]}.items():
         nulls += [(label, name) for name, value in own.items() if value is None]
+    all_places = ["overall", "floor", *scores["classes"]]
     reasons = []
     for note in scores["notes"]:
         names, _, reason = note.partition(": null")
-        named = [c for c in ("overall", *scores["classes"]) if c in reason]
-        reasons.append((names.split(", "), named or ["overall", *scores["classes"]]))
+        named = [place for place in all_places if place in reason]
+        if "floor" in names.split(", "):  # as a whole
+            reasons.append((list(floor), ["floor"]))
+        reasons.append((names.split(", "), named or all_places))
     return [
         f"{place}: {name}"
         for place, name in nulls

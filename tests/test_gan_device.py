@@ -11,10 +11,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_gan import GANS, TINY
+from test_gan import GANS, TINY, make_batches, make_training
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from cytobalance.gan.batches import Batches
-from cytobalance.gan.engine import Training
+from cytobalance.gan.engine import LOG_EVERY, Training
 from cytobalance.gan.registry import build_gan
 
 CLASSES = "basophil", "monocyte", "platelet"
@@ -65,6 +66,26 @@ def test_an_iteration_stays_on_the_device_and_reads_no_number(gan, options, fabr
         training.run_iteration(batches)
     values = [value for known in training.numbers.values() for value in known.values()]
     assert {value.device.type for value in values} == {"meta"}
+
+
+class OperatorCount(TorchDispatchMode):
+    """Operators that a GPU would launch: all but views."""
+
+    total = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.total += not func.is_view
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("gan", GANS)
+def test_a_look_at_the_losses_is_a_small_part_of_the_iterations_between(gan):
+    training, batches = make_training(TINY, gan), make_batches()
+    with OperatorCount() as work:
+        training.run_iteration(batches)
+    with OperatorCount() as look:
+        training.log()
+    assert 10 < look.total < 0.1 * LOG_EVERY * work.total
 
 
 def test_a_read_and_a_tensor_of_the_cpu_would_be_seen(fabric):

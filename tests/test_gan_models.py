@@ -323,7 +323,7 @@ def test_a_broken_weight_stops_a_training_whose_losses_are_fine():
 
 def test_one_collapsed_class_is_enough_to_stop(monkeypatch):
     monkeypatch.setattr(engine, "LOG_EVERY", 1)
-    training = make_training(TINY.model_copy(update={"iterations": 40}))
+    training = make_training(TINY.model_copy(update={"iterations": 50}))
     cells = torch.randint(0, 255, (2, 4, 16, 16, 3)).to(torch.uint8)
     cells[1] = 7
     monkeypatch.setattr(training, "draw_latents", lambda: cells)
@@ -383,11 +383,11 @@ def test_a_diverged_training_stops_with_advice_and_keeps_the_last_good_state(
 
 def test_a_collapsed_generator_stops_the_training(monkeypatch):
     monkeypatch.setattr(engine, "LOG_EVERY", 1)
-    training = make_training(TINY.model_copy(update={"iterations": 40, "ema": 0.0}))
+    training = make_training(TINY.model_copy(update={"iterations": 50, "ema": 0.0}))
     with torch.no_grad():  # G's last layer says black, whatever it is asked
         training.model.generator.grow[-2].weight.zero_()
         training.model.generator.grow[-2].bias.fill_(-1e4)
-    with pytest.raises(StudyError, match=r"collapsed.* at iteration 25"):
+    with pytest.raises(StudyError, match=r"collapsed.* at iteration 45"):
         train_gan(training, make_batches(), NOWHERE)
 
 

@@ -6,12 +6,25 @@ pre-activated, with two 3x3 layers each (transposed convolutions in the generato
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
 
 # The paper is silent; DCGAN's and Gungor's value.
 SLOPE = 0.2
 # Length of a learnt label where it replaces the one-hot label.
 EMBEDDING = 32
+
+
+class ProcessSum(torch.autograd.Function):
+    """Sum of a tensor over all processes; so is its gradient."""
+
+    @staticmethod
+    def forward(ctx, values: Tensor) -> Tensor:
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, slope: Tensor) -> Tensor:
+        return ProcessSum.apply(slope)
 
 
 class JoinedNorm(nn.BatchNorm2d):
@@ -24,7 +37,7 @@ class JoinedNorm(nn.BatchNorm2d):
             return super().forward(x)
         wide = x.float()
         moments = torch.stack((wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))))
-        mean, square = all_reduce(moments) / processes
+        mean, square = ProcessSum.apply(moments) / processes
         variance = (square - mean.square()).clamp_min(0)  # rounding
         with torch.no_grad():
             count = processes * x.numel() / x.shape[1]

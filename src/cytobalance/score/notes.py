@@ -48,29 +48,29 @@ SAW_ALL = (
 def note_missing(
     overall: dict[str, Any], classes: dict[str, dict[str, Any]], viewed: bool
 ) -> list[str]:
-    """The classes, or `overall`, of which a number is null, each with its reason.
+    """The classes, `overall` or `floor`, of which a number is null, with the reason.
 
     viewed: whether there are features to measure distances and IS in.
     """
     reasons: dict[tuple[str, ...], str] = {
-        (*LABELLED, *PAIRED): "without synthetic cells"
+        (*LABELLED, "label_accuracy", *PAIRED): "without synthetic cells"
     }
     if viewed:
         few = f"below {LEAST_CELLS} real or synthetic cells"
         reasons[DISTANCES[1:]] = few
         reasons[INCEPTION_SCORES] = f"below {LEAST_CELLS} synthetic cells"
         reasons[DISTANCES[:1]] = f"with no more cells than features, or {few}"
+    places = {"overall": overall, **classes}
     if overall["held_out_cells"]:
         reasons[COPIES] = (
             f"without synthetic cells, or below {LEAST_HELD_OUT} held-out or "
             f"{LEAST_TRAINING} training cells"
         )
+        places["floor"] = overall["floor"]
     notes = []
     for names, reason in reasons.items():
         missing = [
-            label
-            for label, found in {"overall": overall, **classes}.items()
-            if found[names[0]] is None
+            label for label, found in places.items() if found.get(names[0], 0) is None
         ]
         if missing:
             notes.append(f"{', '.join(names)}: null {reason}: {', '.join(missing)}")
