@@ -50,7 +50,7 @@ def fabric(monkeypatch):
 
 def start(fabric, gan, **changes):
     settings = TINY.model_copy(update=changes)
-    images, labels = np.zeros((30, 16, 16, 3), np.uint8), np.arange(30) % 3
+    images, labels = np.zeros((30, 16, 16, 3), np.uint8), np.arange(30) % len(CLASSES)
     batches = Batches(images, labels, settings, 1, fabric.device)
     model = build_gan(gan, 16, len(CLASSES), settings, 1)
     return Training(model, CLASSES, settings, 1, fabric), batches

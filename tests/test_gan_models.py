@@ -327,7 +327,9 @@ def test_one_collapsed_class_is_enough_to_stop(monkeypatch):
     cells = torch.randint(0, 255, (2, 4, 16, 16, 3)).to(torch.uint8)
     cells[1] = 7
     monkeypatch.setattr(training, "draw_latents", lambda: cells)
-    with pytest.raises(StudyError, match=r"bright cells all.*too young to"):
+    with pytest.raises(
+        StudyError, match=r"its bright cells all.*too young to have a saved"
+    ):
         train_gan(training, make_batches(), NOWHERE)
 
 
