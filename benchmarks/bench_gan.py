@@ -23,7 +23,7 @@ from cytobalance.config import read_study
 from cytobalance.gan.batches import Batches
 from cytobalance.gan.engine import Training
 from cytobalance.gan.generation import generate_cells
-from cytobalance.gan.processes import start_fabric
+from cytobalance.gan.processes import start_processes
 from cytobalance.gan.registry import build_gan
 
 STUDY = read_study(Path(__file__).parent.parent / "params.yaml")
@@ -78,11 +78,11 @@ def make_runs(settings, size: int) -> dict:
         )
     }
     for precision in ("fp32", "bf16"):
-        fabric = start_fabric(precision)
+        processes = start_processes(precision)
         own = settings.model_copy(update={"precision": precision})
         fresh = build_gan("c_wgan_gp", size, len(CLASSES), own, seed=0)
-        training = Training(fresh, CLASSES, own, 0, fabric)
-        batches = Batches(images, labels, own, 0, fabric.device)
+        training = Training(fresh, CLASSES, own, 0, processes)
+        batches = Batches(images, labels, own, 0, processes.device)
         runs[f"ours {precision}"] = lambda t=training, b=batches: t.run_iteration(b)
     return runs
 
@@ -112,13 +112,13 @@ def compare_with_convolution(settings, size: int, rounds: int) -> None:
 
     Work is what PyTorch counts for each.
     """
-    fabric = start_fabric("fp32")
+    processes = start_processes("fp32")
     model = build_gan("c_wgan_gp", size, len(CLASSES), settings, seed=0)
-    training = Training(model, CLASSES, settings, 0, fabric)
+    training = Training(model, CLASSES, settings, 0, processes)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (512, size, size, 3), np.uint8)
     batches = Batches(
-        images, rng.integers(0, len(CLASSES), 512), settings, 0, fabric.device
+        images, rng.integers(0, len(CLASSES), 512), settings, 0, processes.device
     )
     layer = nn.Conv2d(settings.width, settings.width, 3, padding=1)
     layer = layer.to(memory_format=torch.channels_last)

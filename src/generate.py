@@ -10,7 +10,7 @@ from cytobalance.cells import create_images, open_images, read_table, write_tabl
 from cytobalance.config import Study, read_study
 from cytobalance.devices import make_deterministic
 from cytobalance.gan.generation import generate_cells
-from cytobalance.gan.processes import shared_folder, start_fabric
+from cytobalance.gan.processes import shared_folder, start_processes
 from cytobalance.gan.registry import load_generator
 from cytobalance.options import read_item
 from cytobalance.runtime import derive_seed, run_stage, show_progress
@@ -21,19 +21,19 @@ def main() -> None:
     study = read_study()
     options = read_item(study, "protocol", "gan")
     make_deterministic()
-    fabric = start_fabric(precision="fp32")
+    processes = start_processes(precision="fp32")
 
     wanted = count_wanted(study, options.protocol)
     weights = Path(f"models/gan/{options.protocol}/{options.gan}/generator.pt")
     generator, settings = load_generator(weights, study.classes, study.image.size)
-    generator = generator.to(fabric.device)
+    generator = generator.to(processes.device)
     seed = derive_seed(study.study.seed, "generate", options.protocol, options.gan)
     output = Path(f"data/synthetic/{options.protocol}/{options.gan}")
-    with shared_folder(output, fabric) as folder:
-        if fabric.global_rank == 0:
+    with shared_folder(output, processes) as folder:
+        if processes.rank == 0:
             create_images(folder, sum(wanted.values()), study.image.size)
             write_table(folder / "cells.csv", synthetic_table(options.gan, wanted))
-        fabric.barrier()
+        processes.barrier()
         images = open_images(folder)
         start = 0
         for index, label in enumerate(show_progress(study.classes, desc="classes")):
@@ -44,14 +44,14 @@ def main() -> None:
                 latent=settings.latent,
                 batch=study.generate.batch,
                 seed=seed,
-                device=fabric.device,
-                share=(fabric.global_rank, fabric.world_size),
+                device=processes.device,
+                share=(processes.rank, processes.count),
             ):
                 images[start + place : start + place + len(made)] = made
             start += wanted[label]
         if isinstance(images, np.memmap):
             images.flush()
-    if fabric.global_rank == 0:
+    if processes.rank == 0:
         print(f"wrote {start} synthetic cells to {output}")
 
 

@@ -13,7 +13,7 @@ from cytobalance.config import Study, read_study
 from cytobalance.devices import make_deterministic
 from cytobalance.gan.batches import Batches
 from cytobalance.gan.engine import Training, train_gan
-from cytobalance.gan.processes import limit_threads, own_share, start_fabric
+from cytobalance.gan.processes import limit_threads, share_of, start_processes
 from cytobalance.gan.registry import build_gan, save_generator
 from cytobalance.groups import GanGroup
 from cytobalance.options import read_item
@@ -30,22 +30,22 @@ def main() -> None:
     settings = study.gan_settings(options.gan)
     make_deterministic()
 
-    fabric = start_fabric(settings.precision)
+    processes = start_processes(settings.precision)
     images, labels = read_visible(study, options.protocol)
-    limit_threads(settings.width, study.image.size, fabric)
+    limit_threads(settings.width, study.image.size, processes.device)
     seed = derive_seed(study.study.seed, "train_gan", options.protocol, options.gan)
-    share = own_share(settings.batch, fabric)
-    identity = fingerprint(settings, seed, images, labels, fabric.device)
-    batches = Batches(images, labels, settings, seed, fabric.device, share)
+    share = share_of(settings.batch, processes)
+    identity = fingerprint(settings, seed, images, labels, processes.device)
+    batches = Batches(images, labels, settings, seed, processes.device, share)
     del images, labels  # `batches` has its own, where it needs them
     size, classes = study.image.size, len(study.classes)
     model = build_gan(options.gan, size, classes, settings, seed)
-    training = Training(model, study.classes, settings, seed, fabric)
+    training = Training(model, study.classes, settings, seed, processes)
     key = f"{options.protocol}-{options.gan}"
     state_file = SCRATCH / f"{key}-{identity}.pt"
     train_gan(training, batches, state_file)
 
-    if fabric.global_rank == 0:
+    if processes.rank == 0:
         output = Path(f"models/gan/{options.protocol}/{options.gan}")
         with atomic_folder(output) as folder:
             save_generator(

@@ -18,7 +18,7 @@ from cytobalance.gan.engine import Training
 from cytobalance.gan.generation import generate_cells
 from cytobalance.gan.networks import Critic, Generator, ResidualBlock
 from cytobalance.gan.penalty import gradient_penalty, input_slope
-from cytobalance.gan.processes import start_fabric
+from cytobalance.gan.processes import start_processes
 from cytobalance.gan.registry import build_gan, load_generator, save_generator
 from cytobalance.groups import Gan
 from cytobalance.runtime import StudyError
@@ -193,8 +193,8 @@ def make_batches(settings=TINY, seed=1, counts=(30, 6), size=16):
 
 def make_training(settings=TINY, gan="c_wgan_gp"):
     model = build_gan(gan, 16, 2, settings, seed=3)
-    fabric = start_fabric(settings.precision)
-    return Training(model, ("dark", "bright"), settings, 3, fabric)
+    processes = start_processes(settings.precision)
+    return Training(model, ("dark", "bright"), settings, 3, processes)
 
 
 def test_one_iteration_at_full_size_is_within_the_counted_work():
@@ -206,7 +206,7 @@ def test_one_iteration_at_full_size_is_within_the_counted_work():
         update={"width": 64, "latent": 500, "batch": 2, "critic_steps": 5}
     )
     model = build_gan("c_wgan_gp", 32, len(CLASSES), settings, seed=3)
-    training = Training(model, CLASSES, settings, 3, start_fabric("fp32"))
+    training = Training(model, CLASSES, settings, 3, start_processes("fp32"))
     batches = make_batches(settings, size=32)
     per_image = count_flops(lambda: training.run_iteration(batches)) / 2
     assert per_image * 16 <= 184.5e9
@@ -351,11 +351,11 @@ ONE_OF_TWO = """
 import sys, torch
 sys.path[:0] = sys.argv[1:3]
 from test_gan import gradients_of_one_iteration, FROZEN
-from cytobalance.gan.processes import own_share, start_fabric
-fabric = start_fabric("fp32")
-share = own_share(FROZEN.batch, fabric)
+from cytobalance.gan.processes import share_of, start_processes
+processes = start_processes("fp32")
+share = share_of(FROZEN.batch, processes)
 gradients = gradients_of_one_iteration(sys.argv[4], sys.argv[5], share)
-if fabric.global_rank == 0:
+if processes.rank == 0:
     torch.save(gradients, sys.argv[3])
 """
 # So slow that the weights stay, and gradients of later steps can be compared.

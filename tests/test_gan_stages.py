@@ -14,7 +14,7 @@ import yaml
 from fake_study import CLASSES, write_cells, write_params
 
 from cytobalance.cells import read_cells, read_table
-from cytobalance.gan.processes import start_fabric
+from cytobalance.gan.processes import start_processes
 from cytobalance.runtime import StudyError
 
 SRC = Path(__file__).parent.parent / "src"
@@ -163,13 +163,13 @@ def test_two_processes_train_and_generate_as_one_does(tmp_path):
 AGREE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from cytobalance.gan.processes import check_agreement, start_fabric
-fabric = start_fabric("fp32")
-check_agreement(fabric, "cells", 20)
+from cytobalance.gan.processes import check_agreement, start_processes
+processes = start_processes("fp32")
+check_agreement(processes, "cells", 20)
 try:
-    check_agreement(fabric, "cells", 20 * (fabric.global_rank == 0))
+    check_agreement(processes, "cells", 20 * (processes.rank == 0))
 except Exception as error:
-    print(f"{fabric.global_rank}: {error}", file=sys.stderr)
+    print(f"{processes.rank}: {error}", file=sys.stderr)
 """
 
 
@@ -185,7 +185,7 @@ def test_processes_that_see_different_states_stop(tmp_path):
 def test_one_process_is_one_in_a_job_of_several_tasks(monkeypatch):
     monkeypatch.setenv("SLURM_NTASKS", "4")
     monkeypatch.setenv("SLURM_JOB_NAME", "study")
-    assert start_fabric("fp32").world_size == 1
+    assert start_processes("fp32").count == 1
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
@@ -194,7 +194,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
     with pytest.raises(StudyError, match="8 processes, but PyTorch sees 4 GPUs"):
-        start_fabric("fp32")
+        start_processes("fp32")
 
 
 def test_cells_of_another_study_are_refused(tmp_path):

@@ -6,12 +6,11 @@ import time
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from cytobalance.gan.batches import Batch, Batches
 from cytobalance.gan.generation import to_pixels
-from cytobalance.gan.processes import average_gradients, check_agreement
+from cytobalance.gan.processes import Processes, average_gradients, check_agreement
 from cytobalance.gan.states import read_state, write_state
 from cytobalance.groups import GanGroup
 from cytobalance.runtime import StudyError, derive_seed, show_progress
@@ -40,11 +39,11 @@ class Training:
         classes: tuple[str, ...],
         settings: GanGroup,
         seed: int,
-        fabric: Fabric,
+        processes: Processes,
     ):
-        self.model = model.to(fabric.device, memory_format=torch.channels_last)
+        self.model = model.to(processes.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model.generator).requires_grad_(False).eval()
-        self.classes, self.settings, self.fabric = classes, settings, fabric
+        self.classes, self.settings, self.processes = classes, settings, processes
         self.optimisers = {
             student: torch.optim.Adam(
                 getattr(model, student).parameters(),
@@ -56,7 +55,7 @@ class Training:
         }
         random = torch.Generator().manual_seed(derive_seed(seed, "drawing"))
         shape = len(classes), LATENTS, settings.latent
-        self.latents = torch.randn(shape, generator=random).to(fabric.device)
+        self.latents = torch.randn(shape, generator=random).to(processes.device)
         self.one_class = getattr(model, "one_class", False)
         self.iteration = 0
         # The last value of every loss: by class where each has a GAN, else by None.
@@ -81,11 +80,11 @@ class Training:
         """One step of one network on one batch; its losses."""
         for name in self.model.students:
             getattr(self.model, name).requires_grad_(name == student)
-        with self.fabric.autocast():
+        with self.processes.autocast():
             loss, numbers = getattr(self.model, f"{student}_loss")(batch)
         self.optimisers[student].zero_grad()
         loss.backward()
-        average_gradients(getattr(self.model, student), self.fabric)
+        average_gradients(getattr(self.model, student), self.processes)
         self.optimisers[student].step()
         return {name: value.detach() for name, value in numbers.items()}
 
@@ -111,7 +110,7 @@ class Training:
             for name, value in known.items():
                 values.setdefault(name, []).append(value.float())
         means = torch.stack([torch.stack(v).mean() for v in values.values()])
-        means = self.fabric.all_reduce(means, reduce_op="mean").tolist()
+        means = self.processes.mean(means).tolist()
         row = dict(zip(values, means, strict=True))
         if broken := [name for name, value in row.items() if not math.isfinite(value)]:
             self._stop_diverged(broken[0])
@@ -159,7 +158,7 @@ class Training:
         y = torch.arange(len(self.classes), device=z.device).repeat_interleave(LATENTS)
         # A GAN of a class each makes cells of one class at a time.
         count = LATENTS if self.one_class else len(z)
-        with self.fabric.autocast():
+        with self.processes.autocast():
             parts = zip(z.split(count), y.split(count), strict=True)
             made = [self.average(*part) for part in parts]
         return to_pixels(torch.cat(made)).unflatten(0, self.latents.shape[:2])
@@ -172,7 +171,7 @@ class Training:
         """
         if any(map(_looks_alike, self._grown_rows()[-1:])):
             return
-        if self.fabric.global_rank == 0:
+        if self.processes.rank == 0:
             state = {name: getattr(self, name) for name in PLAIN_STATE}
             state |= {name: part.state_dict() for name, part in self._parts().items()}
             try:
@@ -186,7 +185,7 @@ class Training:
 
     def load(self, path: Path) -> None:
         """Go on from a state that `save` wrote; StudyError where it is damaged."""
-        with read_state(path, self.fabric.device) as state:
+        with read_state(path, self.processes.device) as state:
             for name in PLAIN_STATE:
                 setattr(self, name, state[name])
             for name, part in self._parts().items():
@@ -219,7 +218,7 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
                 f"settings is further; raise it, or delete {state_file} to start anew"
             )
     # The file's name tells settings and cells.
-    check_agreement(training.fabric, state_file.name, training.iteration)
+    check_agreement(training.processes, state_file.name, training.iteration)
     saved = time.monotonic()
     steps = show_progress(
         range(training.iteration, total), total, "GAN", "iteration", training.iteration
