@@ -38,7 +38,7 @@ requirements: $(READY) ## compile requirements.in
 
 clean: ## remove what a run makes; archives in data/incoming and the cache stay
 	rm -rf .cache .pytest_cache .ruff_cache dvc_plots plots/report.html data/raw data/ingested \
-		data/relabelled.csv data/duplicates data/cells data/hold_out.csv \
+		data/unread data/relabelled.csv data/duplicates data/cells data/hold_out.csv \
 		data/synthetic data/splits data/predictions data/curves models
 
 $(READY): requirements.txt

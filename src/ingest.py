@@ -1,35 +1,61 @@
 """Ingest every source: decode, check, crop and shrink each image, code to type."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cytobalance.config import read_study
 from cytobalance.curation.intake import Intake, reasons, take_in
-from cytobalance.runtime import StudyError, atomic_folder, run_stage
+from cytobalance.curation.pixels import find_depth
+from cytobalance.runtime import StudyError, atomic_file, atomic_folder, run_stage
 
 RAW = Path("data/raw")
 INGESTED = Path("data/ingested")
+UNREAD = Path("data/unread")  # rejected.csv of a source that stopped the stage
 
 
 def main() -> None:
     """data/raw/<source> -> data/ingested/<source>, all of them or none."""
     study = read_study()
+    shutil.rmtree(UNREAD, ignore_errors=True)
     with atomic_folder(INGESTED) as ingested:
         for name, source in study.sources.items():
             if not (RAW / name).exists():
                 raise StudyError(f"{RAW / name} is missing; run `dvc repro download`")
             folder = ingested / name
             folder.mkdir()
-            intake = take_in(name, source, RAW / name, study.image.size, folder)
-            print_intake(name, intake)
-            if study.ingest.strict:
-                check_strict(name, intake)
+            with keep_rejected(name, folder):
+                intake = take_in(name, source, RAW / name, study.image.size, folder)
+                print_intake(name, intake)
+                if study.ingest.strict:
+                    check_strict(name, intake)
     print(f"wrote {INGESTED}")
+
+
+@contextmanager
+def keep_rejected(name: str, folder: Path) -> Iterator[None]:
+    """Where a source stops the stage, its rejected.csv outlives the stage's folder."""
+    try:
+        yield
+    except StudyError as error:
+        if not (folder / "rejected.csv").exists():
+            raise
+        path = UNREAD / f"{name}.csv"
+        with atomic_file(path) as partial:
+            shutil.copy(folder / "rejected.csv", partial)
+        raise StudyError(f"{error} (every file and reason: {path})") from None
 
 
 def print_intake(name: str, intake: Intake) -> None:
     """Say what was counted and what was left out, with reasons."""
     types = intake.cells["type"].nunique()
     print(f"{name}: {len(intake.cells)} cells of {types} types")
+    if intake.deep:
+        print(
+            f"{name}: {intake.deep} files of 16-bit samples, read as "
+            f"{find_depth(intake.largest)} bits: the largest value is {intake.largest}"
+        )
     for reason, count in reasons(intake.rejected):
         print(f"{name}: left out {count}: {reason}")
 

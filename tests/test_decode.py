@@ -5,12 +5,19 @@ import struct
 import zlib
 
 import cv2
+import imagecodecs
 import numpy as np
 import pytest
-from PIL import Image
+import simplejpeg
+from PIL import Image, ImageOps
 
-from cytobalance.curation import decode as decoding
-from cytobalance.curation.decode import crop_centre, decode, preview, shrink
+from cytobalance.curation.decode import (
+    crop_centre,
+    decode,
+    decode_picture,
+    preview,
+    shrink,
+)
 from cytobalance.sources.members import UnreadableError
 
 RANDOM = np.random.default_rng(1)
@@ -43,6 +50,21 @@ def bmp(header: int) -> bytes:
     return struct.pack("<2sIHHI", b"BM", offset + len(body), 0, 0, offset) + info + body
 
 
+def bmp_with_alpha(header: int, masks: bool, alpha: int) -> bytes:
+    """32-bit BMP of PIXELS; `masks`: a bit mask a channel, among them one of alpha."""
+    height, width = PIXELS.shape[:2]
+    fourth = np.full((height, width), alpha, np.uint8)
+    body = np.dstack([PIXELS[..., ::-1], fourth])[::-1].tobytes()
+    info = struct.pack(
+        "<IiiHHIIiiII", header, width, height, 1, 32, 3 if masks else 0, *[0] * 5
+    )
+    if masks:
+        info += struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    info = info.ljust(header, b"\0")
+    offset = 14 + len(info)
+    return struct.pack("<2sIHHI", b"BM", offset + len(body), 0, 0, offset) + info + body
+
+
 def see_through() -> Image.Image:
     alpha = np.full(PIXELS.shape[:2], 255, np.uint8)
     alpha[:, :50] = 0
@@ -52,6 +74,25 @@ def see_through() -> Image.Image:
 WHITE_LEFT = PIXELS.copy()
 WHITE_LEFT[:, :50] = 255
 THREE_GREY = np.repeat(GREY[..., None], 3, axis=2)
+
+
+def deep_png(samples: np.ndarray, bits: int = 16) -> bytes:
+    """PNG of 16-bit samples [H, W] or [H, W, 2 to 4] of which `bits` are in use."""
+    return imagecodecs.png_encode(samples.astype(np.uint16) * 257 >> (16 - bits))
+
+
+def unseen(image: Image.Image) -> Image.Image:
+    """The same colours under an alpha that nobody wrote: 0 everywhere."""
+    image.putalpha(0)
+    return image
+
+
+PHONE = pack(RGB, "MPO", quality=95, save_all=True, append_images=[RGB.rotate(180)])
+HALF = np.dstack([PIXELS, np.full_like(GREY, 128)])
+HALF_WHITE = 127 + PIXELS / 255 * 128
+CLEAR_LEFT = np.asarray(see_through())
+INDEXED = Image.fromarray(GREY, "P")
+INDEXED.putpalette([level for level in range(256) for _ in range(3)])
 # bytes, expected pixels, largest difference allowed
 READ_RIGHTLY = {
     "png": (pack(RGB, "PNG"), PIXELS, 0),
@@ -107,6 +148,72 @@ READ_RIGHTLY = {
     "gif, one frame": (pack(RGB, "GIF"), PIXELS, 60),
     "webp": (pack(RGB, "WEBP", lossless=True), PIXELS, 0),
     "ppm": (pack(RGB, "PPM"), PIXELS, 0),
+    "pgm, 16 bits": (
+        b"P5 100 80 65535\n" + (GREY.astype(">u2") * 257).tobytes(),
+        THREE_GREY,
+        0,
+    ),
+    "pgm, 12 bits": (
+        b"P5 100 80 4095\n"
+        + (GREY.astype(np.uint16) * 257 >> 4).astype(">u2").tobytes(),
+        THREE_GREY,
+        1,
+    ),
+    "jpeg 2000, 16-bit grey": (
+        pack(Image.fromarray(GREY.astype(np.uint16) * 257), "JPEG2000"),
+        THREE_GREY,
+        0,
+    ),
+    "jpeg of a phone, two pictures": (PHONE, PIXELS, 24),
+    "jpeg of a phone, turned": (
+        pack(
+            RGB,
+            "MPO",
+            quality=95,
+            save_all=True,
+            append_images=[RGB],
+            exif=exif(6),
+        ),
+        np.rot90(PIXELS, -1),
+        24,
+    ),
+    "jpeg, other data behind": (PHONE[: len(PHONE) // 3 * 2] + b"x" * 999, PIXELS, 24),
+    "jpeg, RGB inside": (pack(RGB, "JPEG", quality=95, keep_rgb=True), PIXELS, 24),
+    "png, partly transparent": (pack(Image.fromarray(HALF), "PNG"), HALF_WHITE, 1),
+    "png, 16-bit, transparent": (deep_png(CLEAR_LEFT), WHITE_LEFT, 0),
+    "webp, transparent": (pack(see_through(), "WEBP", lossless=True), WHITE_LEFT, 0),
+    "bmp, 32 bits": (bmp_with_alpha(40, False, 0), PIXELS, 0),
+    "bmp, alpha written": (bmp_with_alpha(124, True, 255), PIXELS, 0),
+    "bmp, alpha never written": (bmp_with_alpha(124, True, 0), PIXELS, 0),
+    "bmp, version 4, alpha never written": (bmp_with_alpha(108, True, 0), PIXELS, 0),
+    "bmp, masks behind the header": (bmp_with_alpha(40, True, 0), PIXELS, 0),
+    "png, alpha never written": (pack(unseen(RGB.copy()), "PNG"), PIXELS, 0),
+    "png, grey, alpha never written": (
+        pack(unseen(Image.fromarray(GREY)), "PNG"),
+        THREE_GREY,
+        0,
+    ),
+    "png, 16-bit, alpha never written": (
+        deep_png(np.dstack([PIXELS, GREY * 0])),
+        PIXELS,
+        0,
+    ),
+    "png, 16-bit grey, alpha never written": (
+        deep_png(np.dstack([GREY, GREY * 0])),
+        THREE_GREY,
+        0,
+    ),
+    "png, palette, alpha never written": (
+        pack(INDEXED, "PNG", transparency=bytes(256)),
+        THREE_GREY,
+        0,
+    ),
+    "webp, alpha never written": (
+        pack(unseen(RGB.copy()), "WEBP", lossless=True, exact=True),
+        PIXELS,
+        0,
+    ),
+    "tga, alpha never written": (pack(unseen(RGB.copy()), "TGA"), PIXELS, 0),
 }
 
 
@@ -117,15 +224,39 @@ def test_read_rightly(kind):
     assert pixels.dtype == np.uint8
     assert pixels.shape == expected.shape
     assert pixels.flags.c_contiguous
-    assert np.abs(pixels.astype(int) - expected).max() <= tolerance
+    assert np.abs(pixels.astype(float) - expected).max() <= tolerance
 
 
-def test_both_jpeg_decoders_see_the_same_pixels():
-    # A duplicate is found by its pixels, whichever way the copy was decoded.
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_a_camera(orientation):
+    turned = ImageOps.exif_transpose(
+        Image.open(io.BytesIO(pack(RGB, "PNG", exif=exif(orientation))))
+    )
+    assert np.array_equal(
+        decode(pack(RGB, "PNG", exif=exif(orientation))), np.asarray(turned)
+    )
+    jpeg = pack(RGB, "JPEG", exif=exif(orientation))
+    turned = ImageOps.exif_transpose(Image.open(io.BytesIO(jpeg)))
+    assert np.array_equal(decode(jpeg), np.asarray(turned))
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_fewer_bits_in_a_16_bit_png_are_told_by_the_largest_value(bits):
+    bright = np.maximum(PIXELS, np.where(np.arange(100) < 9, 255, 0)[:, None])
+    picture = decode_picture(deep_png(bright.astype(np.uint8), bits))
+    assert np.array_equal(picture.pixels, bright)
+    assert picture.largest == (1 << bits) - 1
+    dark = decode_picture(deep_png(bright.astype(np.uint8), bits), depth=16).pixels
+    assert np.array_equal(dark, bright >> (16 - bits))
+
+
+def test_jpeg_pixels_are_those_of_other_decoders():
+    # A copy that went through another program must keep its pixels' identity.
     plain = READ_RIGHTLY["jpeg"][0]
-    by_pillow = np.asarray(Image.open(io.BytesIO(plain)))
-    assert np.array_equal(decode(plain), by_pillow)
-    assert np.array_equal(decode(plain + b"\0"), by_pillow)
+    assert np.array_equal(decode(plain), np.asarray(Image.open(io.BytesIO(plain))))
+    by_opencv = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert np.array_equal(decode(plain), by_opencv)
+    assert np.array_equal(decode(plain + b"\0"), by_opencv)
 
 
 def bomb_png() -> bytes:
@@ -149,6 +280,49 @@ def bomb_jpeg() -> bytes:
 
 
 JPEG, PNG = READ_RIGHTLY["jpeg"][0], READ_RIGHTLY["png"][0]
+NOISE = RANDOM.normal(0, 6, (200, 240, 3)) + cv2.resize(PIXELS, (240, 200))
+NOISY = Image.fromarray(np.clip(NOISE, 0, 255).astype(np.uint8))
+
+
+def damaged(data: bytes, start: float = 0.5, part: float = 0.1) -> bytes:
+    """`part` of the bytes zeroed, from `start` on."""
+    at, length = int(len(data) * start), int(len(data) * part)
+    return data[:at] + bytes(length) + data[at + length :]
+
+
+def shortened(data: bytes, part: float) -> bytes:
+    """The first part of a JPEG, ended as a whole one is."""
+    return data[: int(len(data) * part)] + b"\xff\xd9"
+
+
+KINDS = {
+    "plain": {},
+    "progressive": {"progressive": True},
+    "with restarts": {"restart_marker_rows": 1},
+    "turned": {"exif": exif(6)},
+}
+NOISY_JPEG = {kind: pack(NOISY, "JPEG", **options) for kind, options in KINDS.items()}
+NOISY_JPEG["grey"] = pack(NOISY.convert("L"), "JPEG")
+NOISY_JPEG["ink"] = pack(NOISY.convert("CMYK"), "JPEG")
+DAMAGED_JPEG = {
+    f"{kind} {how}": made
+    for kind, data in NOISY_JPEG.items()
+    for how, made in {
+        "zeroed": damaged(data),
+        "cut and ended": shortened(data, 0.5),
+        "cut near its end": shortened(data, 0.97),
+        "cut": data[: len(data) // 2],
+    }.items()
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED_JPEG)
+def test_a_jpeg_that_is_damaged_inside_is_refused(kind):
+    decode(NOISY_JPEG[kind.partition(" zeroed")[0].partition(" cut")[0]])
+    with pytest.raises(UnreadableError, match=r"damaged image: .*JPEG"):
+        decode(DAMAGED_JPEG[kind])
+
+
 PAGES = {"save_all": True, "append_images": [RGB.rotate(180)]}
 REFUSED = {
     "zero bytes": (b"", "empty file"),
@@ -167,6 +341,16 @@ REFUSED = {
     "animated gif": (pack(RGB, "GIF", **PAGES), "animated or multi-page: 2"),
     "animated png": (pack(RGB, "PNG", **PAGES), "animated or multi-page: 2"),
     "animated webp": (pack(RGB, "WEBP", **PAGES), "animated or multi-page: 2"),
+    "png, damaged inside": (damaged(pack(NOISY, "PNG")), "damaged image"),
+    "png, one bit wrong": (
+        (lambda data: data[:900] + bytes([data[900] ^ 1]) + data[901:])(PNG),
+        r"damaged image: .*checksum",
+    ),
+    "16-bit png, damaged": (damaged(deep_png(np.asarray(NOISY))), "damaged image"),
+    "png without its end": (PNG[:-12], "damaged image"),
+    "gif cut off": (pack(NOISY, "GIF")[:9000], "damaged image"),
+    "webp cut off": (pack(NOISY, "WEBP")[:900], "image"),
+    "bmp short of rows": (bmp_with_alpha(40, False, 0)[:-400], "damaged image"),
     "float tiff": (pack(Image.fromarray(GREY.astype(np.float32)), "TIFF"), "32-bit"),
 }
 
@@ -239,6 +423,6 @@ def test_preview_is_grey_and_of_the_whole_frame():
 
 
 def test_enormous_images_are_refused_before_they_are_decoded(monkeypatch):
-    monkeypatch.setattr(decoding.cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", lambda *_: pytest.fail("decoded"))
     with pytest.raises(UnreadableError, match="enormous"):
         decode(bomb_jpeg())

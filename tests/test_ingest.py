@@ -206,12 +206,52 @@ def test_the_published_part_stands_in_the_table(study):
     assert np.array_equal(cells.images[0], shrink(crop_centre(smear(0), 50), 32))
 
 
-def test_a_type_that_is_lost_entirely_is_an_error(study):
+def test_a_type_that_is_lost_entirely_is_an_error_with_reasons(study):
     study({"mine": {"layout": "pbc"}})
-    files = {"a/BA_1.png": png(smear(1)), "a/EO_1.png": b"", "a/EO_2.png": b"x"}
+    jpeg = cv2.imencode(".jpg", smear(2))[1].tobytes()
+    files = {f"a/EO_{n}.jpg": jpeg[: len(jpeg) // (n + 2)] for n in range(3)}
+    files |= {"a/BA_1.png": png(smear(1)), "a/BA_2.png": b"", "a/EO_9.png": b""}
+    files |= {"a/EO_7.png": b"x", "a/EO_8.png": png(smear(1, 8, 8))}
     write_zip(Path("data/raw/mine/set.zip"), files)
-    with pytest.raises(StudyError, match="source mine: no image of type eosinophil"):
+    with pytest.raises(StudyError) as caught:
         ingest.main()
+    told = str(caught.value)
+    assert told.startswith("source mine: no image of type eosinophil could be read: ")
+    # The commonest first, each with its count and one file; of the other type nothing.
+    assert "3 x damaged image: Premature end of JPEG file (a/EO_0.jpg)," in told
+    assert "1 x empty file (a/EO_9.png)" in told and "1 x not an image" in told
+    assert "1 for other reasons" in told and "\n" not in told and "BA" not in told
+    # All of them outlive the stage that failed, at the place that it names.
+    assert "data/unread/mine.csv" in told
+    unread = read_table(Path("data/unread/mine.csv"))
+    assert list(unread.columns) == list(REJECTED_COLUMNS)
+    assert list(unread["file"]) == sorted(set(files) - {"a/BA_1.png"})
+    assert not Path("data/ingested").exists()
+    write_zip(Path("data/raw/mine/set.zip"), FILES)
+    ingest.main()
+    assert not Path("data/unread").exists()  # nothing stale after a run that went well
+
+
+def grey_tiff(pixels: np.ndarray, bits: int) -> bytes:
+    """16-bit grey TIFF of which `bits` are in use, without a word on it."""
+    samples = pixels[..., 0].astype(np.uint16) * 257 >> (16 - bits)
+    return cv2.imencode(".tiff", samples)[1].tobytes()
+
+
+def test_16_bit_samples_of_a_source_are_read_at_one_depth(study, capsys):
+    study({"mine": {"layout": "pbc"}})
+    bright = np.maximum(smear(1), np.where(np.arange(90) < 9, 255, 0)[:, None])
+    bright, dark = bright.astype(np.uint8), smear(2) // 8
+    files = {"BA_1.tif": grey_tiff(bright, 12), "BA_2.tif": grey_tiff(dark, 12)}
+    write_zip(Path("data/raw/mine/set.zip"), {**files, "EO_1.png": png(dark)})
+    ingest.main()
+    table = read_cells(Path("data/ingested/mine")).table
+    # The dark one alone would be taken for one of 10 bits, four times as bright.
+    expected = [np.repeat(p[..., :1], 3, axis=2) for p in (bright, dark)]
+    assert list(table["cell_id"][:2]) == [pixel_id(pixels) for pixels in expected]
+    assert table["cell_id"][2] == pixel_id(dark)
+    said = capsys.readouterr().out
+    assert "mine: 2 files of 16-bit samples, read as 12 bits: the largest" in said
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -222,6 +262,7 @@ def test_strict_makes_an_unreadable_file_an_error(study, strict):
         with pytest.raises(StudyError, match=r"source mine: 3 files.*BA_000b\.png"):
             ingest.main()
         assert not Path("data/ingested").exists()
+        assert len(read_table(Path("data/unread/mine.csv"))) == len(BAD)
     else:
         ingest.main()
 

@@ -4,19 +4,24 @@ import io
 import re
 
 import cv2
+import imagecodecs
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from cytobalance.curation.jpeg import ORIENTATION, decode_jpeg, is_jpeg
+from cytobalance.curation.pixels import (
+    Picture,
+    check_size,
+    find_depth,
+    lay_on_white,
+    to_bytes,
+    turn_upright,
+)
+from cytobalance.curation.tiff import decode_tiff, is_tiff
 from cytobalance.sources.members import UnreadableError
 
-# A cell's image has at most a few megapixels; more is a slide or an attack.
-MAX_PIXELS = 50_000_000
-# Below the smallest legal image.size there is no cell to see.
-MIN_SIDE = 16
 PREVIEW_SIDE = 64
-# JPEG segments that change nothing we must know of: JFIF, tables, restart, comment.
-PLAIN_SEGMENTS = (0xE0, 0xDB, 0xC4, 0xDD, 0xFE)
-PICTURE_SEGMENTS = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
+PNG_DEPTH = 24  # where a PNG has its bits a sample: PNG specification, 11.2.1
 
 # Processes share the work out; and OpenCV's threads would not outlive a fork, so that
 # a child process of one that had used them waited for ever.
@@ -28,18 +33,27 @@ Image.MAX_IMAGE_PIXELS = None
 def decode(data: bytes) -> np.ndarray:
     """Pixels uint8 [H, W, 3] (RGB, upright) of an image file, told by its content.
 
-    Grey, palette, CMYK, 16-bit (high byte) and turned (EXIF) images are converted;
-    transparent pixels are laid on white. Raises UnreadableError with the reason.
+    Raises UnreadableError with the reason. `decode_picture` says more.
+    """
+    return decode_picture(data).pixels
+
+
+def decode_picture(data: bytes, depth: int = 0) -> Picture:
+    """The picture in an image file, and the largest of its 16-bit samples.
+
+    Grey, palette, CMYK, 16-bit and turned (EXIF) images are converted; transparent
+    pixels are laid on white. depth: bits in use of 16-bit samples where the file does
+    not say; 0 takes the fewest that hold the largest. Raises UnreadableError with the
+    reason.
     """
     if not data:
         raise UnreadableError("empty file")
-    pixels = _decode_plain_jpeg(data)
-    if pixels is not None:
-        return pixels
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            _check(image)
-            return _decode_any(image)
+        if is_jpeg(data):
+            return Picture(decode_jpeg(data))
+        if is_tiff(data):
+            return decode_tiff(data, depth)
+        return _decode_any(data, depth)
     except UnreadableError:
         raise
     except UnidentifiedImageError:
@@ -86,59 +100,49 @@ def preview(pixels: np.ndarray) -> np.ndarray:
     return shrink(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), PREVIEW_SIDE)
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise UnreadableError(f"enormous: {width}x{height} pixels")
-    if min(width, height) < MIN_SIDE:
-        raise UnreadableError(f"too small: {width}x{height} pixels")
+def _decode_any(data: bytes, depth: int) -> Picture:
+    """By Pillow; a 16-bit PNG, of which Pillow keeps the high byte, by libpng."""
+    with Image.open(io.BytesIO(data)) as image:
+        kind = image.format
+        check_size(*image.size)
+        if (frames := getattr(image, "n_frames", 1)) > 1:
+            raise UnreadableError(
+                f"animated or multi-page: {frames} frames; save the one meant as a "
+                "file of its own"
+            )
+        if kind == "PNG":  # its checksums, which loading passes over
+            image.verify()
+    with Image.open(io.BytesIO(data)) as image:  # anew: verifying uses it up
+        if kind == "PNG" and data[PNG_DEPTH] == 16:
+            pixels, largest = _decode_deep_png(data, depth)
+        else:
+            pixels, largest = _to_colours(image), 0
+        orientation = image.getexif().get(ORIENTATION, 1)
+    return Picture(turn_upright(pixels, orientation), largest)
 
 
-def _check(image: Image.Image) -> None:
-    """Refuse by the header what is no image of one cell."""
-    _check_size(*image.size)
-    if (frames := getattr(image, "n_frames", 1)) > 1:
-        raise UnreadableError(f"animated or multi-page: {frames} pages")
-    if image.mode in ("I", "F"):
-        raise UnreadableError("32-bit pixels, whose white is not known")
+def _decode_deep_png(data: bytes, depth: int) -> tuple[np.ndarray, int]:
+    """Colours uint8 [H, W, 3] and the largest sample of a 16-bit PNG."""
+    samples = imagecodecs.png_decode(data)
+    samples = samples.reshape(*samples.shape[:2], -1)
+    count = 1 if samples.shape[2] < 3 else 3
+    largest = max(int(samples[..., :count].max()), 1)
+    colours = to_bytes(samples[..., :count], depth or find_depth(largest))
+    colours = np.broadcast_to(colours, (*colours.shape[:2], 3))
+    if samples.shape[2] > count:
+        colours = lay_on_white(colours, samples[..., count])
+    return colours, largest
 
 
-def _decode_plain_jpeg(data: bytes) -> np.ndarray | None:
-    """Pixels of a plain, whole colour JPEG by OpenCV, 1.4x faster than by Pillow.
-
-    None for all others: those with more than JFIF's own segments before the picture's
-    (which may turn it, or say CMYK), and those without the end mark, which OpenCV may
-    fill up in silence. Segments: ITU T.81, B.1.1.3.
-    """
-    if not (data.startswith(b"\xff\xd8\xff") and data.endswith(b"\xff\xd9")):
-        return None
-    if len(data) < 12:  # too short for the fields read below
-        return None
-    at = 2
-    while data[at + 1] in PLAIN_SEGMENTS:
-        at += 2 + int.from_bytes(data[at + 2 : at + 4])
-        if at + 10 > len(data) or data[at] != 0xFF:
-            return None
-    if data[at + 1] not in PICTURE_SEGMENTS or data[at + 9] != 3:
-        return None
-    height, width = (int.from_bytes(data[i : i + 2]) for i in (at + 5, at + 7))
-    _check_size(width, height)
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-
-
-def _decode_any(image: Image.Image) -> np.ndarray:
-    """Pixels by Pillow, whatever the mode."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
+def _to_colours(image: Image.Image) -> np.ndarray:
+    """Colours uint8 [H, W, 3] of an opened image, whatever its mode."""
+    if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PPM"):
+        # Scaled to 16 bits by the depth that the header has (JPEG 2000, PGM).
         grey = (np.asarray(image) >> 8).astype(np.uint8)
         return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
-    if image.mode == "RGB":
-        return np.array(image)
+    if image.mode in ("I", "F"):
+        raise UnreadableError("32-bit pixels, whose white is not known")
     if not image.has_transparency_data:
         return np.array(image.convert("RGB"))
-    image = image if image.mode == "RGBA" else image.convert("RGBA")
-    pixels = np.asarray(image)
-    if pixels[..., 3].min() < 255:
-        white = Image.new("RGBA", image.size, "white")
-        return np.array(Image.alpha_composite(white, image).convert("RGB"))
-    return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)
+    pixels = np.asarray(image.convert("RGBA"))
+    return lay_on_white(pixels[..., :3], pixels[..., 3])

@@ -1,6 +1,7 @@
 """Take in one source: decode, check, crop and shrink every image on all cores."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,10 +21,11 @@ from cytobalance.cells import (
 from cytobalance.curation.decode import (
     PREVIEW_SIDE,
     crop_centre,
-    decode,
+    decode_picture,
     preview,
     shrink,
 )
+from cytobalance.curation.pixels import find_depth
 from cytobalance.groups import Source
 from cytobalance.runtime import StudyError, count_cores, show_progress
 from cytobalance.sources.archive import open_archive
@@ -34,24 +36,33 @@ from cytobalance.sources.members import Archive, Member, Rejected, UnreadableErr
 CHUNK = 64
 # Rows moved at a time when rejected images leave holes; keeps memory flat.
 BLOCK = 512
+# Kinds of reasons that an error names, commonest first.
+NAMED_REASONS = 3
 
 
 @dataclass(frozen=True)
 class Intake:
-    """What became of a source: its cells (a table as cells.csv) and rejected files."""
+    """What became of a source: its cells (a table as cells.csv) and rejected files.
+
+    deep: files of 16-bit samples that do not say how many bits are in use; largest: the
+    largest value in all of them, which decided it.
+    """
 
     cells: pd.DataFrame
     rejected: list[Rejected]
+    deep: int
+    largest: int
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A worker's word on one image: its place in the listing, facts or a reason."""
+    """A worker's report on an image: its place in the listing, facts or a reason."""
 
     row: int
     cell_id: str = ""
     width: int = 0
     height: int = 0
+    largest: int = 0
     reason: str = ""
 
 
@@ -63,7 +74,7 @@ def take_in(
     Writes images.npy uint8 [N, size, size, 3], previews.npy uint8 [N, 64, 64] (whole
     frame, grey), cells.csv and rejected.csv, rows sorted by file. processes: 0 takes
     all cores. Raises StudyError where the source is empty, has a code that is not
-    known, or loses all images of a type.
+    known, or loses all images of a type; rejected.csv is written before the last.
     """
     archive = open_archive(path)
     listing = list_source(name, source, archive)
@@ -73,21 +84,41 @@ def take_in(
     _create_previews(folder / "previews.npy", count)
     # A fresh archive without its list: nothing large is copied into the workers.
     settings = (open_archive(path), source.crop, size, folder)
-    results = _decode_all(name, members, settings, processes or count_cores())
+    results = _decode_at_one_depth(name, members, settings, processes or count_cores())
     unread = [
         Rejected(listing.entries[done.row].file, done.reason, _label(listing, done.row))
         for done in results
         if done.reason
     ]
+    rejected = sorted([*listing.rejected, *unread], key=lambda item: item.file)
+    write_table(folder / "rejected.csv", _rejected_table(name, rejected))
     kept = [done for done in results if not done.reason]
     cells = _table(name, listing, kept)
-    _check_types(name, listing, set(cells["type"]))
+    _check_types(name, listing, set(cells["type"]), unread)
     if unread:
         _close_gaps(folder, [done.row for done in kept], size)
-    rejected = sorted([*listing.rejected, *unread], key=lambda item: item.file)
     write_table(folder / "cells.csv", cells)
-    write_table(folder / "rejected.csv", _rejected_table(name, rejected))
-    return Intake(cells, rejected)
+    deep = [done.largest for done in kept if done.largest]
+    return Intake(cells, rejected, len(deep), max(deep, default=0))
+
+
+def _decode_at_one_depth(
+    name: str, members: list[tuple[int, Member]], settings: tuple, processes: int
+) -> list[Decoded]:
+    """Decode all members; 16-bit samples at the depth that the largest of all needs.
+
+    Judged one by one, a dark image would be taken for one of fewer bits, and become
+    brighter than its neighbours: such are decoded again.
+    """
+    results = _decode_all(name, members, (*settings, 0), processes)
+    depth = find_depth(max(done.largest for done in results))
+    dark = {d.row for d in results if d.largest and find_depth(d.largest) < depth}
+    if not dark:
+        return results
+    members = [member for member in members if member[0] in dark]
+    again = _decode_all(name, members, (*settings, depth), processes)
+    results = [done for done in results if done.row not in dark]
+    return sorted([*results, *again], key=lambda done: done.row)
 
 
 def _decode_all(
@@ -112,34 +143,37 @@ def _decode_all(
     return sorted(results, key=lambda done: done.row)
 
 
-_worker: tuple[Archive, float | int, int, Path]
+_worker: tuple[Archive, float | int, int, Path, int]
 
 
-def _start_worker(archive: Archive, crop: float | int, size: int, folder: Path) -> None:
+def _start_worker(
+    archive: Archive, crop: float | int, size: int, folder: Path, depth: int
+) -> None:
     """Set up a worker process: where to read and write, no decoder's chatter."""
     global _worker
-    _worker = (archive, crop, size, folder)
+    _worker = (archive, crop, size, folder, depth)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     warnings.simplefilter("ignore")
 
 
 def _decode_chunk(chunk: list[tuple[int, Member]]) -> list[Decoded]:
     """Decode the members of a chunk into their rows of the arrays on disk."""
-    archive, crop, size, folder = _worker
+    archive, crop, size, folder, depth = _worker
     # Mapped for this chunk only: pages written do not pile up in the worker's memory.
     images = np.asarray(np.load(folder / "images.npy", mmap_mode="r+"))
     previews = np.asarray(np.load(folder / "previews.npy", mmap_mode="r+"))
     results = []
     for row, member in chunk:
         try:
-            pixels = decode(archive.read_member(member))
+            picture = decode_picture(archive.read_member(member), depth)
         except UnreadableError as error:
             results.append(Decoded(row, reason=str(error)))
             continue
+        pixels = picture.pixels
         images[row] = shrink(crop_centre(pixels, crop), size)
         previews[row] = preview(pixels)
         height, width = pixels.shape[:2]
-        results.append(Decoded(row, pixel_id(pixels), width, height))
+        results.append(Decoded(row, pixel_id(pixels), width, height, picture.largest))
     return results
 
 
@@ -190,14 +224,34 @@ def _rejected_table(name: str, rejected: list[Rejected]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(REJECTED_COLUMNS))
 
 
-def _check_types(name: str, listing: Listing, present: set[str]) -> None:
+def _check_types(
+    name: str, listing: Listing, present: set[str], unread: list[Rejected]
+) -> None:
     """Refuse a source of which all images of a type turned out unreadable."""
     listed = {listing.codes[entry.raw_label] for entry in listing.entries}
     if lost := sorted(listed - present):
+        why = [item for item in unread if listing.codes[item.raw_label] in lost]
         raise StudyError(
-            f"source {name}: no image of type {', '.join(lost)} could be read; get the "
-            "archive again, or leave the code out with `codes` in params.yaml"
+            f"source {name}: no image of type {', '.join(lost)} could be read: "
+            f"{_summarise(why)}; get the archive again, or leave the code out with "
+            "`codes` in params.yaml"
         )
+
+
+def _summarise(rejected: list[Rejected]) -> str:
+    """The commonest kinds of reasons in words, each with its count and first file."""
+    first: dict[str, Rejected] = {}
+    for item in rejected:
+        first.setdefault(item.reason.partition(":")[0], item)
+    kinds = Counter(item.reason.partition(":")[0] for item in rejected)
+    common = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+    words = [
+        f"{count} x {first[kind].reason} ({first[kind].file})"
+        for kind, count in common[:NAMED_REASONS]
+    ]
+    if others := sum(count for _, count in common[NAMED_REASONS:]):
+        words.append(f"{others} for other reasons")
+    return ", ".join(words)
 
 
 def reasons(rejected: list[Rejected]) -> Iterator[tuple[str, int]]:
