@@ -281,6 +281,34 @@ def test_bloodmnist_keeps_the_official_split(save, shape, tmp_path):
         assert entry.raw_label == str(arrays[f"{part}_labels"][int(row), 0])
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_npz_is_refused_as_a_whole(save, tmp_path):
+    # Its rows are read out of order, where a checksum at the end comes too late.
+    images = np.random.default_rng(0).integers(0, 255, (60, 28, 28, 3), np.uint8)
+    path = tmp_path / "b.npz"
+    save(path, train_images=images, train_labels=np.zeros((60, 1), np.uint8))
+    data = bytearray(path.read_bytes())
+    data[len(data) * 2 // 3] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(StudyError, match=r"b\.npz: damaged archive .*train_images"):
+        list_files("bloodmnist", path)
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_a_compressed_tar_that_is_damaged_is_refused_as_a_whole(kind, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, 50_000, np.uint8).tobytes()
+    path = tmp_path / "set.tar"
+    with tarfile.open(path, f"w:{kind}") as archive:
+        info = tarfile.TarInfo("BA_1.png")
+        info.size = len(noise)
+        archive.addfile(info, io.BytesIO(noise))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(StudyError, match="damaged"):
+        list_files("pbc", path)
+
+
 def test_bloodmnist_of_another_shape_is_refused(tmp_path):
     np.savez(tmp_path / "b.npz", train_images=np.zeros((2, 28, 28, 5), np.uint8))
     with pytest.raises(StudyError, match="must be uint8"):

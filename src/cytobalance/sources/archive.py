@@ -15,6 +15,8 @@ from cytobalance.runtime import StudyError
 from cytobalance.sources.members import DAMAGE, Archive, Member
 from cytobalance.sources.npz import NpzArchive
 
+BLOCK = 2**20
+
 
 class FolderArchive(Archive):
     """A folder tree. Links to files are followed (DVC may place such), others not."""
@@ -102,6 +104,8 @@ class TarArchive(Archive):
                     self._reject(name, "no regular file")
                 else:
                     yield Member(name, info.offset_data, info.size)
+            while tar.fileobj.read(BLOCK):  # to its end, where compression has its sum
+                pass
 
     def _read(self, member: Member) -> bytes:
         self._stream.seek(member.position)

@@ -1,5 +1,6 @@
 """What every kind of archive shares: members, the safety of names, reading one."""
 
+import lzma
 import re
 import tarfile
 import zipfile
@@ -19,7 +20,10 @@ LITTER = (
     ("Thumbs.db", "Windows metadata"),
     ("desktop.ini", "Windows metadata"),
 )
-DAMAGE = (zipfile.BadZipFile, zlib.error, tarfile.TarError, EOFError, OSError)
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tarfile.TarError),
+    *(EOFError, OSError),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import zipfile
 from functools import cached_property
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -28,13 +29,11 @@ class NpzArchive(Archive):
         for info in self._zip.infolist():
             if info.filename.endswith("_images.npy"):
                 stream = self._zip.open(info)
-                formats = np.lib.format
-                read_header = (
-                    formats.read_array_header_1_0
-                    if formats.read_magic(stream) == (1, 0)
-                    else formats.read_array_header_2_0
-                )
-                shape, by_column, dtype = read_header(stream)
+                try:
+                    shape, by_column, dtype = _read_header(stream)
+                except (ValueError, TokenError) as error:
+                    why = " ".join(str(error).split())
+                    raise zipfile.BadZipFile(f"{info.filename}: {why}") from None
                 legal = len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)
                 if dtype != np.uint8 or by_column or not legal:
                     raise StudyError(
@@ -46,6 +45,9 @@ class NpzArchive(Archive):
         return streams
 
     def _scan(self):
+        # Here once: rows are read out of order, and then zipfile checks no sum.
+        if damaged := self._zip.testzip():
+            raise zipfile.BadZipFile(f"bad checksum of {damaged}")
         for info in self._zip.infolist():
             if not info.filename.endswith("_images.npy"):
                 yield Member(info.filename, info.header_offset, info.file_size)
@@ -61,6 +63,14 @@ class NpzArchive(Archive):
         size = int(np.prod(shape[1:]))
         stream.seek(start + member.position * size)
         return _ppm_header(shape) + stream.read(size)
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether by columns, and type of the array that `stream` begins."""
+    formats = np.lib.format
+    if formats.read_magic(stream) == (1, 0):
+        return formats.read_array_header_1_0(stream)
+    return formats.read_array_header_2_0(stream)
 
 
 def _ppm_header(shape: tuple[int, ...]) -> bytes:
