@@ -289,6 +289,14 @@ def test_thumbnails_and_masks_beside_the_picture_are_passed_over():
     assert np.array_equal(decode(pages((PIXELS, 1))), PIXELS)
 
 
+def with_tag(data: bytes, code: int, value) -> bytes:
+    """`data` with another value of a tag that it has."""
+    buffer = io.BytesIO(data)
+    with tifffile.TiffFile(buffer) as file:
+        file.pages.first.tags[code].overwrite(value)
+    return buffer.getvalue()
+
+
 def damaged(data: bytes, part: float = 0.1) -> bytes:
     """A part of the first strip or tile zeroed, in its middle."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
@@ -317,23 +325,24 @@ REFUSED = {
     "doubles": (tiff(GREY.astype(np.float64), "minisblack"), "32-bit pixels"),
     "Lab": (tiff(PIXELS, "cielab"), "CIELAB colours; save it as RGB"),
     "subsampled YCbCr": (
-        tiff(YCC, "ycbcr", subsampling=(1, 1)).replace(
-            struct.pack("<HHIHH", 530, 3, 2, 1, 1),
-            struct.pack("<HHIHH", 530, 3, 2, 2, 2),
-        ),
+        with_tag(tiff(YCC, "ycbcr", subsampling=(1, 1)), 530, (2, 2)),
         "subsampled YCbCr; save it as RGB",
     ),
     "fluorescence": (tiff(PIXELS, "minisblack", **COLOURS_3), "3 channels"),
     "rare compression": (tiff(PIXELS, "rgb", compression="webp"), "compression WEBP"),
-    "enormous": (
-        by_hand(GREY, 1, 1, 8).replace(
-            struct.pack("<HHII", 256, 4, 1, 100), struct.pack("<HHII", 256, 4, 1, 2**30)
-        ),
-        "enormous: 1073741824x80",
+    "enormous": (with_tag(PLAIN, 256, 2**30), "enormous: 1073741824x80"),
+    "enormous tiles": (
+        with_tag(tiff(PIXELS, "rgb", tile=(64, 32)), 323, 2**31),
+        "enormous: tiles of 32x2147483648",
+    ),
+    "thousands of channels": (with_tag(PLAIN, 277, 9999), "9999 channels"),
+    "rows without a strip": (
+        with_tag(tiff(PIXELS, "rgb", rowsperstrip=80), 278, 8),
+        "damaged image: TIFF without all of its strips",
     ),
     "cut off": (PLAIN[:9000], "damaged image"),
     "a strip that lies nowhere": (
-        PLAIN.replace(struct.pack("<I", len(PIXELS.tobytes())), bytes(4)),
+        with_tag(PLAIN, 273, 0),
         "damaged image: TIFF without all of its strips",
     ),
     **{

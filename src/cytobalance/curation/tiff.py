@@ -6,6 +6,7 @@ planar colour, and return what libtiff fills in where compressed data are damage
 
 import io
 import logging
+import math
 from typing import NoReturn
 
 import numpy as np
@@ -15,6 +16,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
 from cytobalance.curation.jpeg import ORIENTATION, check_jpeg
 from cytobalance.curation.pixels import (
+    MAX_PIXELS,
     Picture,
     check_size,
     find_depth,
@@ -33,6 +35,7 @@ COMPRESSIONS = (
     *(COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.PACKBITS, COMPRESSION.JPEG),
     *(COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.ZSTD),
 )
+MAX_CHANNELS = 8  # colours, alpha and what programs add
 JPEG_TABLES, LARGEST_SAMPLE, SUBSAMPLING = 347, 281, 530
 
 # It reports vendors' tags that it can't parse; what is wrong with pixels it raises.
@@ -53,6 +56,10 @@ def decode_tiff(data: bytes, depth: int = 0) -> Picture:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = _find_picture(file)
         check_size(page.imagewidth, page.imagelength)
+        if page.is_tiled and page.tilewidth * page.tilelength > MAX_PIXELS:
+            raise UnreadableError(
+                f"enormous: tiles of {page.tilewidth}x{page.tilelength} pixels"
+            )
         _check_samples(page)
         _check_segments(page, data)
         samples = page.asarray(maxworkers=1)
@@ -107,7 +114,7 @@ def _check_samples(page: tifffile.TiffPage) -> None:
         _refuse("subsampled YCbCr; save it as RGB")
     channels, colours = page.samplesperpixel, _count_colours(page)
     most = 2 if ALPHA.intersection(page.extrasamples[:1]) else 1  # where it is grey
-    if channels < colours or (colours == 1 and channels > most):
+    if not colours <= channels <= MAX_CHANNELS or (colours == 1 and channels > most):
         _refuse(f"{channels} channels, of which none is marked; save it as grey or RGB")
 
 
@@ -127,7 +134,10 @@ def _check_segments(page: tifffile.TiffPage, data: bytes) -> None:
     tifffile fills missing ones with black, and its JPEG decoder overhears warnings.
     """
     tables = _tag(page, JPEG_TABLES, b"")
-    for start, size in zip(page.dataoffsets, page.databytecounts, strict=True):
+    starts, sizes = page.dataoffsets, page.databytecounts
+    if not math.prod(page.chunked) <= len(starts) == len(sizes):
+        raise UnreadableError("damaged image: TIFF without all of its strips")
+    for start, size in zip(starts, sizes, strict=True):
         if not start or not size or start + size > len(data):
             raise UnreadableError("damaged image: TIFF without all of its strips")
         if page.compression == COMPRESSION.JPEG:
