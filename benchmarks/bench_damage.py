@@ -22,7 +22,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def main() -> None:
-    """Print false alarms, and for each kind of damage what passed and how wrong it is."""
+    """Print false alarms, and of each kind of damage how much is refused and unseen."""
     shelf = Path(os.environ.get("CYTOBALANCE_REAL_DATA", "../shared/data"))
     for name in ARCHIVES:
         if not (shelf / name).exists():

@@ -267,6 +267,18 @@ def test_strict_makes_an_unreadable_file_an_error(study, strict):
         ingest.main()
 
 
+def test_16_bit_samples_of_two_cameras_in_a_source_are_not_guessed_at(study):
+    study({"mine": {"layout": "pbc"}})
+    bright = np.maximum(smear(1), np.where(np.arange(90) < 9, 255, 0)[:, None])
+    files = {f"BA_{n}.tif": grey_tiff(bright, bits) for n, bits in enumerate((16, 12))}
+    write_zip(Path("data/raw/mine/set.zip"), files)
+    ingest.main()
+    assert list(read_cells(Path("data/ingested/mine")).table["file"]) == ["BA_0.tif"]
+    rejected = read_table(Path("data/ingested/mine/rejected.csv"))
+    assert list(rejected["file"]) == ["BA_1.tif"]
+    assert rejected["reason"][0].startswith("bits in use unclear: 16-bit samples up to")
+
+
 def test_strict_forgives_what_is_left_out_by_rule(study):
     study({"mine": {"layout": "mll"}}, ingest={"strict": True})
     files = {"BM/BLA/1.png": png(smear(1)), "BM/NIF/2.png": png(smear(2))}

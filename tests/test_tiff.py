@@ -285,6 +285,8 @@ def pages(*written) -> bytes:
 def test_thumbnails_and_masks_beside_the_picture_are_passed_over():
     data = pages((SMALL, 1), (PIXELS, 0), (GREY > 128, 4))
     assert np.array_equal(decode(data), PIXELS)
+    single = tiff(GREY, "minisblack", **metamorph(1))
+    assert np.array_equal(decode(single), THREE_GREY)
     # A page alone is the picture, whatever it calls itself.
     assert np.array_equal(decode(pages((PIXELS, 1))), PIXELS)
 
@@ -310,13 +312,23 @@ NOISE = np.random.default_rng(2).normal(0, 4, PIXELS.shape)
 NOISY = np.clip(PIXELS + NOISE, 0, 255).astype(np.uint8)
 PLAIN = tiff(PIXELS, "rgb")
 COLOURS_3 = {"planarconfig": "contig", "extrasamples": ["unspecified"] * 2}
+
+
+def metamorph(planes: int) -> dict:
+    """Tags by which MetaMorph says how many planes follow the first."""
+    values = (1, 1) * planes
+    tags = [(33628, "I", 4, (0,) * 4, True), (33629, "2I", planes, values, True)]
+    return {"extratags": tags, "metadata": None}
+
+
 REFUSED = {
     "two pictures": (pages((PIXELS, 0), (PIXELS, 0)), "multi-page: 2 pages, 2 of them"),
     "thumbnails only": (pages((SMALL, 1), (SMALL, 1)), "multi-page: 2 pages, 0 of"),
     "stack of ImageJ": (
         tiff(PIXELS, "rgb", description="ImageJ=1.53\nimages=9\nslices=9\n"),
-        "multi-page: ImageJ stack of 9",
+        "multi-page: a stack of 9",
     ),
+    "stack of MetaMorph": (tiff(GREY, "minisblack", **metamorph(3)), "stack of 3"),
     "signed": (tiff(GREY.astype(np.int16), "minisblack"), "signed or floating-point"),
     "signed, 8 bits": (tiff(GREY.astype(np.int8), "minisblack"), "signed or float"),
     "half floats": (tiff(GREY.astype(np.float16), "minisblack"), "signed or floating"),

@@ -36,6 +36,9 @@ from cytobalance.sources.members import Archive, Member, Rejected, UnreadableErr
 CHUNK = 64
 # Rows moved at a time when rejected images leave holes; keeps memory flat.
 BLOCK = 512
+# An image whose largest value needs so many bits fewer than its source's is below a
+# sixteenth of the brightness: black, or of another camera.
+UNCLEAR_BITS = 4
 # Kinds of reasons that an error names, commonest first.
 NAMED_REASONS = 3
 
@@ -108,17 +111,29 @@ def _decode_at_one_depth(
     """Decode all members; 16-bit samples at the depth that the largest of all needs.
 
     Judged one by one, a dark image would be taken for one of fewer bits, and become
-    brighter than its neighbours: such are decoded again.
+    brighter than its neighbours: such are decoded again. One that is darker than
+    UNCLEAR_BITS explain may come from another camera, and is left out.
     """
     results = _decode_all(name, members, (*settings, 0), processes)
-    depth = find_depth(max(done.largest for done in results))
-    dark = {d.row for d in results if d.largest and find_depth(d.largest) < depth}
-    if not dark:
-        return results
-    members = [member for member in members if member[0] in dark]
-    again = _decode_all(name, members, (*settings, depth), processes)
-    results = [done for done in results if done.row not in dark]
-    return sorted([*results, *again], key=lambda done: done.row)
+    top = max(done.largest for done in results)
+    depth = find_depth(top)
+    dark, kept = set(), []
+    for done in results:
+        missing = depth - find_depth(done.largest) if done.largest else 0
+        if missing >= UNCLEAR_BITS:
+            reason = (
+                f"bits in use unclear: 16-bit samples up to {done.largest}, where "
+                f"others of this source reach {top}; save it with 8 bits"
+            )
+            kept.append(Decoded(done.row, reason=reason))
+        elif missing:
+            dark.add(done.row)
+        else:
+            kept.append(done)
+    if dark:
+        members = [member for member in members if member[0] in dark]
+        kept += _decode_all(name, members, (*settings, depth), processes)
+    return sorted(kept, key=lambda done: done.row)
 
 
 def _decode_all(

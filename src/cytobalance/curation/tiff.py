@@ -36,7 +36,7 @@ COMPRESSIONS = (
     *(COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.ZSTD),
 )
 MAX_CHANNELS = 8  # colours, alpha and what programs add
-JPEG_TABLES, LARGEST_SAMPLE, SUBSAMPLING = 347, 281, 530
+JPEG_TABLES, LARGEST_SAMPLE, SUBSAMPLING, METAMORPH_PLANES = 347, 281, 530, 33629
 
 # It reports vendors' tags that it can't parse; what is wrong with pixels it raises.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -81,16 +81,22 @@ def _find_picture(file: tifffile.TiffFile) -> tifffile.TiffPage:
     """The only page that is neither a smaller copy of another nor a mask."""
     pages = [page.aspage() for page in file.pages]
     pictures = [page for page in pages if not page.is_reduced and not page.is_mask]
-    if len(pages) == 1:
+    if len(pages) == 1 and not pages[0].subifds:  # where a camera keeps the picture
         pictures = pages
     if len(pictures) != 1:
         raise UnreadableError(
             f"animated or multi-page: {len(pages)} pages, {len(pictures)} of them "
             "pictures; save the one meant as a file of its own"
         )
+    # Two programs put a stack behind the directory of its first plane.
     stack = (file.imagej_metadata or {}).get("images", 1)
+    if METAMORPH_PLANES in pictures[0].tags:
+        stack = pictures[0].tags[METAMORPH_PLANES].count
     if stack != 1:
-        raise UnreadableError(f"animated or multi-page: ImageJ stack of {stack}")
+        raise UnreadableError(
+            f"animated or multi-page: a stack of {stack} in one page; save the one "
+            "meant as a file of its own"
+        )
     return pictures[0]
 
 
