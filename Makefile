@@ -26,8 +26,8 @@ bench: $(READY) ## the speed figures of docs/speed.md, as ratios
 expert: $(READY) ## the simulated expert's map, after a change of the simulator
 	python src/simulate_expert.py
 
-take: $(READY) ## make take FROM=folder: copy the study's archives to data/incoming
-	python src/download.py --take "$(FROM)"
+take: $(READY) ## make take FROM=folder [REPLACE=yes]: copy the archives to data/incoming
+	python src/download.py --take "$(FROM)" $(if $(REPLACE),--replace)
 
 requirements: $(READY) ## compile requirements.in
 	python -m pip install --quiet uv
@@ -36,7 +36,7 @@ requirements: $(READY) ## compile requirements.in
 		--no-emit-index-url --quiet requirements.in; } > .requirements.partial
 	mv .requirements.partial requirements.txt
 
-clean: ## remove what a run makes; archives in data/incoming and the cache stay
+clean: ## remove what a run makes; the archives and the cache stay
 	rm -rf .cache .pytest_cache .ruff_cache dvc_plots plots/report.html data/raw data/ingested \
 		data/unread data/relabelled.csv data/duplicates data/cells data/hold_out.csv \
 		data/synthetic data/splits data/predictions data/curves models

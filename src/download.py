@@ -8,6 +8,7 @@ from cytobalance.runtime import atomic_folder, run_stage
 from cytobalance.sources.placing import obtain, place, take
 
 INCOMING = Path("data/incoming")
+FETCHED = Path("data/fetched")  # outside the graph, so that nothing is fetched twice
 RAW = Path("data/raw")
 
 
@@ -20,15 +21,20 @@ def main() -> None:
         metavar="FOLDER",
         help="bring the archives that params.yaml names from FOLDER to data/incoming",
     )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="with --take: let them take the place of others of the same name",
+    )
+    options = parser.parse_args()
     study = read_study()
-    if shelf := parser.parse_args().take:
-        for name in take(study, shelf, INCOMING):
-            print(f"took {name} into {INCOMING}")
+    if options.take:
+        print("\n".join(take(study, options.take, INCOMING, options.replace)))
         return
     with atomic_folder(RAW) as raw:
         for name, source in study.sources.items():
             if source.origin == "published":
-                archive = obtain(name, source, INCOMING)
+                archive = obtain(name, source, INCOMING, FETCHED)
                 place(archive, raw / name)
                 print(f"{name}: placed {archive.name}")
             else:

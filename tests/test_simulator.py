@@ -147,7 +147,7 @@ def test_plan_depends_on_seed_and_simulator_alone(study, plan):
     )
     pd.testing.assert_frame_equal(plan_smears(other), plan)
     seeded = study.model_copy(
-        update={"study": study.study.model_copy(update={"seed": 1})}
+        update={"simulator": study.simulator.model_copy(update={"seed": 1})}
     )
     assert not plan_smears(seeded)["file"].equals(plan["file"])
 

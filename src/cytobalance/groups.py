@@ -103,6 +103,7 @@ class Faults(Group):
 class Simulator(Group):
     """Simulated smears: how many cells and patients, and which faults."""
 
+    seed: Count
     scale: Annotated[float, Field(gt=0, le=1)]  # of Hazra's Table 1
     # Types that are not scaled.
     true_counts: Annotated[tuple[Literal[TYPES], ...], Field(strict=False)]

@@ -58,7 +58,7 @@ def render_file(study: Study, row: dict) -> bytes:
     height, width = style.camera.size
     pad = round(MARGIN * max(height, width))
     rng = random_stream(
-        study.study.seed, "simulator", "cell", row["source"], row["scene"]
+        study.simulator.seed, "simulator", "cell", row["source"], row["scene"]
     )
     size = (height + 2 * pad, width + 2 * pad)
     field = render_cell(row["type"], style, size, rng)
@@ -132,7 +132,7 @@ def _write_lmu(study, plan, folder: Path, files) -> None:
     _write_files(folder, files)
     names = plan["file"].str.split("/", n=1)
     rows = zip(names, plan["code"], strict=True)
-    rng = random_stream(study.study.seed, "simulator", "annotations")
+    rng = random_stream(study.simulator.seed, "simulator", "annotations")
     lines = [f"{name[1]} {code} {_read_again(code, rng)}\n" for name, code in rows]
     top = folder / "AML-Cytomorphology_LMU"
     (top / "annotations.dat").write_text("".join(lines), "utf-8")

@@ -51,7 +51,7 @@ def plant_faults(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
     `shift_x`, `shift_y` and `gain`. Faults go to the sources in turn; no scene has two.
     """
     faults = study.simulator.faults
-    rng = random_stream(study.study.seed, "simulator", "faults")
+    rng = random_stream(study.simulator.seed, "simulator", "faults")
     cells = cells.assign(
         key=cells["source"] + "/" + cells["scene"],
         of="",

@@ -101,7 +101,7 @@ def draw_style(study: Study, source: str, patient: str) -> Style:
     `simulator.patient_variation` scales every deviation from the source's own optics.
     """
     camera = CAMERAS[study.sources[source].layout]
-    rng = random_stream(study.study.seed, "simulator", "patient", source, patient)
+    rng = random_stream(study.simulator.seed, "simulator", "patient", source, patient)
     spread = study.simulator.patient_variation
 
     def vary(size: int | None, deviation: float):

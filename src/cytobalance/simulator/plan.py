@@ -141,7 +141,7 @@ def _deal_to_patients(study: Study, source: str, types: pd.Series) -> list[str]:
     """
     room = study.simulator.cells_per_patient
     patients = math.ceil(len(types) / room)
-    rng = random_stream(study.study.seed, "simulator", "patients", source)
+    rng = random_stream(study.simulator.seed, "simulator", "patients", source)
     names = sorted(set(types), key=lambda name: (types.eq(name).sum(), name))
     affinity = {name: rng.gamma(0.3, size=patients) + 0.02 for name in names}
     left = np.full(patients, room)
@@ -160,7 +160,7 @@ def _name_files(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
     source, layout = rows["source"].iloc[0], rows["layout"].iloc[0]
     code_of = {name: code for code, name in CODES[layout].items()}
     rows["code"] = rows["published"].map(code_of)
-    rng = random_stream(study.study.seed, "simulator", "files", source)
+    rng = random_stream(study.simulator.seed, "simulator", "files", source)
     if layout == "pbc":
         numbers = rng.choice(900_000, size=len(rows), replace=False) + 1_000
         folders = rows["published"].map(lambda name: PBC_FOLDERS.get(name, name))

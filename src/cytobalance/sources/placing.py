@@ -1,5 +1,6 @@
 """Bring every source's archive to data/raw: from data/incoming, a URL, or by hand."""
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -9,33 +10,45 @@ from cytobalance.groups import Source
 from cytobalance.runtime import StudyError
 from cytobalance.sources.catalogue import explain_placing, find_public
 from cytobalance.sources.fetch import check_file, fetch
+from cytobalance.sources.survey import fingerprint
 
 
-def obtain(name: str, source: Source, incoming: Path) -> Path:
-    """Path in `incoming` of the archive of the published `source`, fetched if absent.
+def obtain(name: str, source: Source, incoming: Path, fetched: Path) -> Path:
+    """Path of the archive of the published `source`: in `incoming`, else `fetched`.
 
-    Raises StudyError with numbered steps where it can only be placed by hand.
+    Fetched if it is in neither; what an address gave stays in a folder of that address,
+    so that another address is asked anew. Raises StudyError with numbered steps where
+    the archive can only be placed by hand.
     """
     path = incoming / source.archive
     checksum = f"sha256:{source.sha256}" if source.sha256 else None
-    if not path.exists():
-        public = find_public(source.archive)
-        steps = explain_placing(source.layout, source.archive)
-        if source.url:
-            fetch(source.url, path, checksum)
-        elif public and public.url:
-            try:
-                fetch(public.url, path, checksum or public.checksum, public.size)
-            except StudyError as error:
-                raise StudyError(f"source {name}: {error}; by hand: {steps}") from None
-        else:
-            raise StudyError(f"source {name}: {path} is missing: {steps}")
-    elif path.is_file():
+    if path.is_dir():
+        if not any(path.iterdir()):
+            raise StudyError(
+                f"source {name}: the folder {path} is empty; fill or delete it"
+            )
+        return path
+    if path.exists():
         check_file(path, checksum)
-    elif not any(path.iterdir()):
-        raise StudyError(
-            f"source {name}: the folder {path} is empty; fill or delete it"
-        )
+        return path
+    public = find_public(source.archive)
+    url = source.url or (public and public.url)
+    steps = explain_placing(source.layout, source.archive)
+    if not url:
+        raise StudyError(f"source {name}: {path} is missing: {steps}")
+    address = hashlib.sha256(url.encode()).hexdigest()[:12]
+    path, size = fetched / address / source.archive, None
+    if not source.url:
+        checksum, size = checksum or public.checksum, public.size
+    try:
+        if path.exists():
+            check_file(path, checksum, size)
+        else:
+            fetch(url, path, checksum, size)
+    except StudyError as error:
+        if source.url:
+            raise
+        raise StudyError(f"source {name}: {error}; by hand: {steps}") from None
     return path
 
 
@@ -46,41 +59,82 @@ def place(archive: Path, folder: Path) -> None:
     the file in data/incoming must not reach into its cache.
     """
     if archive.is_dir():
-        shutil.copytree(archive, folder)
+        try:
+            shutil.copytree(archive, folder)
+        except shutil.Error as error:  # all that failed: from, to, why
+            path, _, reason = error.args[0][0]
+            raise StudyError(f"{path} can't be copied: {reason}") from None
         return
     folder.mkdir()
     shutil.copyfile(archive, folder / archive.name)
 
 
-def take(study: Study, shelf: Path, incoming: Path) -> list[str]:
+def take(study: Study, shelf: Path, incoming: Path, replace: bool) -> list[str]:
     """Bring the archives that `study` names from the folder `shelf` to `incoming`.
 
-    Returns the names found. Files are hard-linked where the disk allows it. Raises
-    StudyError where the folder has none of them.
+    Returns a line an archive that says what became of it. Files are hard-linked where
+    the disk allows it. Raises StudyError, and leaves `incoming` as it was, where the
+    folder has none of them, or where another lies there and `replace` is not set.
     """
-    wanted = [s.archive for s in study.sources.values() if s.archive]
+    wanted = list(dict.fromkeys(s.archive for s in study.sources.values() if s.archive))
     found = [name for name in wanted if (shelf / name).exists()]
     if not found:
         raise StudyError(
             f"{shelf} holds none of the archives that params.yaml names: "
             + (", ".join(wanted) or "it names none, all sources are simulated")
         )
+    there = [name for name in found if os.path.lexists(incoming / name)]
+    same = [name for name in there if _is_same(shelf / name, incoming / name)]
+    other = [name for name in there if name not in same]
+    if other and not replace:
+        raise StudyError(
+            f"nothing is taken: {incoming} holds other content under the name "
+            f"{', '.join(other)}; move it away, or replace it: "
+            f"make take FROM={shelf} REPLACE=yes"
+        )
     incoming.mkdir(parents=True, exist_ok=True)
-    for name in found:
-        if not (incoming / name).exists():
-            _link(shelf / name, incoming / name)
-    return found
+    lines = []
+    for name in wanted:
+        if name not in found:
+            lines.append(f"{name}: not in {shelf}")
+        elif name in same:
+            lines.append(f"{name}: lies in {incoming} already, the same")
+        else:
+            _bring(shelf / name, incoming / name)
+            done = "replaced in" if name in other else "taken into"
+            lines.append(f"{name}: {done} {incoming}")
+    return lines
 
 
-def _link(source: Path, target: Path) -> None:
+def _is_same(one: Path, other: Path) -> bool:
+    if not other.exists():  # a link to nothing
+        return False
+    if one.samefile(other):
+        return True
+    return fingerprint(one, follow=True) == fingerprint(other, follow=True)
+
+
+def _bring(source: Path, target: Path) -> None:
+    """Copy `source`, then let it take the place of `target`."""
     partial = target.with_name(f".{target.name}.partial")
+    former = target.with_name(f".{target.name}.replaced")
+    for path in (partial, former):
+        _remove(path)
     if source.is_dir():
-        shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(source, partial)
     else:
-        partial.unlink(missing_ok=True)
         try:
             os.link(source.resolve(), partial)
         except OSError:  # another disk
             shutil.copyfile(source, partial)
+    if os.path.lexists(target):
+        target.rename(former)
     partial.rename(target)
+    _remove(former)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,32 @@
+"""Survey: note what lies in data/incoming; `download` reruns where that changed."""
+
+import json
+from pathlib import Path
+
+from cytobalance.config import read_study
+from cytobalance.runtime import atomic_file, run_stage
+from cytobalance.sources.survey import explain_survey, read_survey, survey
+
+INCOMING = Path("data/incoming")
+SURVEY = Path("data/sources.json")
+# In an empty folder, of which DVC would warn.
+README = "Put the archives here that params.yaml names, under the name of `archive`.\n"
+
+
+def main() -> None:
+    """data/incoming and params.yaml -> data/sources.json."""
+    study = read_study()
+    INCOMING.mkdir(parents=True, exist_ok=True)
+    if not any(INCOMING.iterdir()):
+        (INCOMING / "README.txt").write_text(README, encoding="utf-8")
+    before = read_survey(SURVEY)
+    now = survey(study, INCOMING, before)
+    for line in explain_survey(now, before, INCOMING):
+        print(line)
+    with atomic_file(SURVEY) as partial:
+        partial.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {SURVEY}")
+
+
+if __name__ == "__main__":
+    run_stage(main)
