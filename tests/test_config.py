@@ -96,6 +96,12 @@ FAULTS = {
         lambda v: v["relabel"].update(maps=["../map.csv"]),
         ["relabel.maps"],
     ),
+    "a path for an archive": (
+        lambda v: v["sources"].update(
+            lab=dict(layout="pbc", origin="published", archive="../lab")
+        ),
+        ["sources.lab.archive", "plain name", "'../lab'"],
+    ),
     "unknown true count": (
         lambda v: v["simulator"]["true_counts"].append("monoblasts"),
         ["simulator.true_counts", "monoblasts"],
@@ -118,6 +124,22 @@ def test_fault_is_refused_in_one_line_that_names_it(edited, fault):
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    "name", [".", "..", "/lab", "a/b", "..\\lab", "lab/", "a\nb", "a\0"]
+)
+def test_only_a_plain_name_is_an_archive_a_map_or_a_decision(edited, name):
+    source = {"layout": "pbc", "origin": "published", "archive": name}
+    for change in (
+        lambda v: v["sources"].update(lab=source),
+        lambda v: v["relabel"].update(maps=[name]),
+        lambda v: v["dedup"].update(decisions=[name]),
+    ):
+        with pytest.raises(StudyError, match="plain name of a file or folder"):
+            edited(change)
+    plain = {**source, "archive": ".my set (2).zip"}
+    assert edited(lambda v: v["sources"].update(lab=plain))
 
 
 def test_not_yaml_and_not_there(tmp_path):

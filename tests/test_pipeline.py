@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from tiny_study import ROOT, run, write_tiny_study
+from tiny_study import ROOT, commit, run, write_tiny_study
 
 from cytobalance.cells import read_cells, read_table
 from cytobalance.config import read_study
@@ -139,9 +139,7 @@ def test_two_runs_from_scratch_agree_and_a_clone_is_up_to_date(tmp_path):
     for metrics in ("metrics/summary.json", "metrics/dataset.json"):
         assert (one / metrics).read_text() == (two / metrics).read_text()
     assert "up to date" in run("dvc", "repro", folder=one)
-    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    run("git", "add", "--all", folder=one)
-    run("git", *author, "commit", "--quiet", "-m", "study", folder=one)
+    commit(one, "study")
     run("git", "clone", "--quiet", str(one), str(tmp_path / "clone"), folder=tmp_path)
     said = run("dvc", "repro", "--dry", "--allow-missing", folder=tmp_path / "clone")
     assert "Running stage" not in said

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,13 +29,49 @@ def write_tiny_study(folder: Path, **lists: list[str]) -> None:
     for group, change in CHANGES.items():
         values[group].update(change)
     values.update(lists)
+    _write_project(folder, values)
+    run("python", "src/simulate_expert.py", folder=folder)
+
+
+def write_folder_study(folder: Path) -> None:
+    """The same of two classes of noise, 12 images each, in data/incoming/lab."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for group, change in CHANGES.items():
+        values[group].update(change)
+    lab = {"layout": "folder", "origin": "published", "archive": "lab"}
+    types = ("monocyte", "basophil")
+    values["sources"] = {"lab": {**lab, "codes": {name: name for name in types}}}
+    values["simulator"] = None
+    values["relabel"]["maps"] = []
+    values["merge"]["classes"] = {name: [name] for name in types}
+    _write_project(folder, values)
+    for number, name in enumerate(12 * types):
+        write_noise(folder / f"data/incoming/lab/{name}/{number}.png", number)
+
+
+def write_noise(path: Path, seed: int) -> None:
+    """A PNG of 32 x 32 pixels of coloured noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def _write_project(folder: Path, values: dict) -> None:
     text = yaml.safe_dump(values, sort_keys=False)
     (folder / "params.yaml").write_text(text, encoding="utf-8")
-    shutil.copy(ROOT / "dvc.yaml", folder)
+    for name in ("dvc.yaml", ".gitignore"):
+        shutil.copy(ROOT / name, folder)
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "src", folder / "src", ignore=ignore)
     (folder / "data/expert").mkdir(parents=True)
-    run("python", "src/simulate_expert.py", folder=folder)
+    shutil.copy(ROOT / "data/expert/README.md", folder / "data/expert")
+
+
+def commit(folder: Path, message: str) -> None:
+    """Commit all that Git sees in `folder`."""
+    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    run("git", "add", "--all", folder=folder)
+    run("git", *author, "commit", "--quiet", "-m", message, folder=folder)
 
 
 def run(program: str, *arguments: str, folder: Path) -> str:

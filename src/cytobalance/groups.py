@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from cytobalance.taxonomy import TYPES
 
@@ -16,8 +16,16 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 # YAML gives lists; strict models want tuples, which stay frozen.
 Betas = Annotated[tuple[Decay, Decay], Field(strict=False)]
+
+
+def _check_file(name: str) -> str:
+    if name in ("", ".", "..") or set(name) & set("/\\") or not name.isprintable():
+        raise ValueError("must be the plain name of a file or folder, no path")
+    return name
+
+
 # A file's own name, never a path.
-File = Annotated[str, Field(pattern=r"^[^/\\]+$")]
+File = Annotated[str, AfterValidator(_check_file)]
 
 
 def names_of(legal):
@@ -58,7 +66,7 @@ class Source(Group):
 
     layout: Layout
     origin: Literal["simulated", "published"]
-    archive: str | None = None  # file or folder name in data/incoming
+    archive: File | None = None  # in data/incoming
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     url: str | None = None
     # Centre square kept: a part of the shorter side up to 1, or whole pixels from 2.

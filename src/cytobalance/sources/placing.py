@@ -27,6 +27,7 @@ def obtain(name: str, source: Source, incoming: Path, fetched: Path) -> Path:
             raise StudyError(
                 f"source {name}: the folder {path} is empty; fill or delete it"
             )
+        _check_folder(path, source.sha256)
         return path
     if path.exists():
         check_file(path, checksum)
@@ -50,6 +51,15 @@ def obtain(name: str, source: Source, incoming: Path, fetched: Path) -> Path:
             raise
         raise StudyError(f"source {name}: {error}; by hand: {steps}") from None
     return path
+
+
+def _check_folder(path: Path, expected: str | None) -> None:
+    found = expected and fingerprint(path)["sha256"]
+    if found != expected:
+        raise StudyError(
+            f"{path} has the sha256 {found}, not {expected}; get it again, or correct "
+            "`sha256` in params.yaml if this is the folder you mean"
+        )
 
 
 def place(archive: Path, folder: Path) -> None:
