@@ -351,6 +351,10 @@ REFUSED = {
     "gif cut off": (pack(NOISY, "GIF")[:9000], "damaged image"),
     "webp cut off": (pack(NOISY, "WEBP")[:900], "image"),
     "bmp short of rows": (bmp_with_alpha(40, False, 0)[:-400], "damaged image"),
+    "webp, colours erased under alpha": (
+        pack(unseen(RGB.copy()), "WEBP", lossless=True),
+        "empty image: transparent",
+    ),
     "float tiff": (pack(Image.fromarray(GREY.astype(np.float32)), "TIFF"), "32-bit"),
 }
 
@@ -367,7 +371,9 @@ def test_refused_with_a_reason(kind):
 def test_no_image_escapes_as_another_error():
     # Bytes flipped at random: whatever a decoder meets, it is our exception or pixels.
     outcomes = set()
-    for kind in ("jpeg", "png", "tiff, lzw, rgba", "bmp, plain header", "webp"):
+    kinds = ("jpeg", "jpeg of a phone, turned", "jpeg, cmyk", "png", "webp", "ppm")
+    kinds += ("png, 16-bit colour", "tiff, lzw, rgba", "bmp, plain header")
+    for kind in (*kinds, "gif, one frame", "jpeg 2000, 16-bit grey"):
         for seed in range(40):
             data = bytearray(READ_RIGHTLY[kind][0])
             spots = np.random.default_rng(seed).integers(0, min(len(data), 400), 6)

@@ -31,7 +31,7 @@ def decode_jpeg(data: bytes) -> np.ndarray:
         pixels = simplejpeg.decode_jpeg(data, "CMYK" if in_ink else "RGB")
     except (ValueError, KeyError) as error:  # KeyError: a sampling of no name
         raise UnreadableError(f"damaged image: {_explain(error)}") from None
-    if in_ink:  # simplejpeg turns no ink into colours; Pillow knows Adobe's inversion
+    if in_ink:  # checked now; Pillow knows which programs write ink inverted
         with Image.open(io.BytesIO(data)) as image:
             pixels = np.array(image.convert("RGB"))
     if b"\xff\xe1" in data:  # EXIF or XMP may turn it

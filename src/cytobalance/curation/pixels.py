@@ -57,12 +57,15 @@ def lay_on_white(
 ) -> np.ndarray:
     """Colours uint8 [H, W, 3] laid on white; `alpha` uint8 or uint16 [H, W].
 
-    Alpha that is 0 everywhere was never written: the colours are the picture. At 16
-    bits its largest value tells its depth, which need not be the colours'.
-    multiplied: whether the colours were multiplied by alpha already (associated).
+    Alpha that is 0 everywhere was never written: the colours are the picture, unless
+    they are erased too (UnreadableError). At 16 bits its largest value tells its depth,
+    which need not be the colours'. multiplied: whether the colours were multiplied by
+    alpha already (associated).
     """
     if alpha.dtype == np.uint16:
         alpha = to_bytes(alpha, find_depth(int(alpha.max())))
+    if not alpha.any() and colours.min() == colours.max():
+        raise UnreadableError("empty image: transparent, and one colour under it")
     if not alpha.any() or alpha.min() == WHITE:
         return colours
     alpha = alpha[..., None].astype(np.uint16)

@@ -80,6 +80,8 @@ def decode_tiff(data: bytes, depth: int = 0) -> Picture:
 def _find_picture(file: tifffile.TiffFile) -> tifffile.TiffPage:
     """The only page that is neither a smaller copy of another nor a mask."""
     pages = [page.aspage() for page in file.pages]
+    if not pages:
+        raise UnreadableError("damaged image: TIFF without a page")
     pictures = [page for page in pages if not page.is_reduced and not page.is_mask]
     if len(pages) == 1 and not pages[0].subifds:  # where a camera keeps the picture
         pictures = pages
