@@ -1,5 +1,7 @@
 """The deal: whole groups, near fractions, every class everywhere, thinning."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,8 +75,90 @@ def test_classes_that_no_deal_can_serve_are_refused():
     rows = [(f"{c}{g}", c, g) for c, groups in members.items() for g in groups]
     cells = pd.DataFrame(rows, columns=["cell_id", "label", "group"])
     cells = cells.assign(source="lab", published_part="")
-    with pytest.raises(StudyError, match="no deal was found"):
+    with pytest.raises(StudyError, match="no deal of whole groups exists"):
         hold_out_cells(cells, tuple(members), PLAIN, seed=1)
+
+
+def cells_of(
+    members: dict[str, list[int]], published: dict[int, str] | None = None
+) -> pd.DataFrame:
+    """One cell of each class in each of its groups."""
+    rows = [(f"{c}{g}", c, f"p{g}") for c, own in members.items() for g in own]
+    cells = pd.DataFrame(rows, columns=["cell_id", "label", "group"])
+    part = cells["group"].str[1:].astype(int).map(published or {}).fillna("")
+    return cells.assign(source="lab", published_part=part)
+
+
+def test_a_move_that_fills_two_missing_classes_is_made():
+    members = {"a": [1, 2, 5], "b": [0, 4, 5], "c": [0, 2, 3]}
+    dealt = hold_out_cells(cells_of(members), tuple("abc"), PLAIN, seed=1)
+    for label in "abc":
+        assert set(dealt.loc[dealt["label"] == label, "part"]) == set(PARTS)
+
+
+def deal_exists(members: dict[str, list[int]], open_to: dict[int, tuple]) -> bool:
+    """Whether any of all deals of the groups puts every class into every part."""
+    groups = sorted(open_to)
+    return any(
+        all(
+            {deal[groups.index(g)] for g in own} == set(PARTS)
+            for own in members.values()
+        )
+        for deal in product(*(open_to[g] for g in groups))
+    )
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_small_deal_is_refused_only_where_none_exists(split):
+    stream = np.random.default_rng(7)
+    outcomes = {True: 0, False: 0}
+    for case in range(150):
+        count = int(stream.integers(4, 8))
+        members = {
+            label: sorted(
+                stream.choice(count, stream.integers(3, 5), replace=False).tolist()
+            )
+            for label in "abcdef"[: stream.integers(3, 7)]
+        }
+        groups = sorted(set().union(*members.values()))
+        published = {g: stream.choice([*PARTS, "", ""]) for g in groups if split}
+        cells = cells_of(members, published)
+        # A training group may validate where no validation part was published.
+        validates = "validation" not in set(cells["published_part"])
+        legal = {"": PARTS, "train": ("train", "validation")[: 1 + validates]}
+        legal |= {"test": ("test",), "validation": ("validation",)}
+        open_to = {g: legal[published.get(g, "")] for g in groups}
+        exists = deal_exists(members, open_to)
+        outcomes[exists] += 1
+        try:
+            dealt = hold_out_cells(cells, tuple(members), PLAIN, seed=case)
+        except StudyError as refusal:
+            assert not exists, members
+            assert "no deal of whole groups exists" in str(refusal) or (
+                "the published split gives it no" in str(refusal)
+            )
+            continue
+        assert exists
+        parts = dealt.groupby("label")["part"].agg(set)
+        assert (parts == set(PARTS)).all()
+        assert (dealt.groupby("group")["part"].nunique() == 1).all()
+        for group, part in dealt[["group", "part"]].itertuples(index=False):
+            assert part in open_to[int(group[1:])]
+    assert min(outcomes.values()) > 20  # the riddles are of both kinds
+
+
+def test_a_deal_too_tight_for_single_moves_is_found():
+    # Seventy classes of three groups each, made from one hidden deal:
+    # few others serve all, and single moves from random deals lead to none of them.
+    stream = np.random.default_rng(3)
+    count = 45
+    hidden = np.arange(count) % 3  # a deal that serves every class made from it
+    members = {
+        f"c{k}": [int(stream.choice(np.flatnonzero(hidden == p))) for p in range(3)]
+        for k in range(70)
+    }
+    dealt = hold_out_cells(cells_of(members), tuple(members), PLAIN, seed=1)
+    assert (dealt.groupby("label")["part"].nunique() == 3).all()
 
 
 def test_the_deal_follows_the_seed_alone():
