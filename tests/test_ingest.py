@@ -219,7 +219,7 @@ def test_a_type_that_is_lost_entirely_is_an_error_with_reasons(study):
     told = str(caught.value)
     assert told.startswith("source mine: no image of type eosinophil could be read: ")
     # The commonest first, each with its count and one file; of the other type nothing.
-    assert "3 x damaged image: Premature end of JPEG file (a/EO_0.jpg)," in told
+    assert "3 x damaged image (a/EO_0.jpg: Premature end of JPEG file)," in told
     assert "1 x empty file (a/EO_9.png)" in told and "1 x not an image" in told
     assert "1 for other reasons" in told and "\n" not in told and "BA" not in told
     # All of them outlive the stage that failed, at the place that it names.

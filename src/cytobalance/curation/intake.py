@@ -255,17 +255,16 @@ def _check_types(
 
 def _summarise(rejected: list[Rejected]) -> str:
     """The commonest kinds of reasons in words, each with its count and first file."""
-    first: dict[str, Rejected] = {}
+    first: dict[str, str] = {}
+    kinds: Counter[str] = Counter()
     for item in rejected:
-        first.setdefault(item.reason.partition(":")[0], item)
-    kinds = Counter(item.reason.partition(":")[0] for item in rejected)
+        kind, _, detail = item.reason.partition(": ")
+        first.setdefault(kind, f"{item.file}: {detail}" if detail else item.file)
+        kinds[kind] += 1
     common = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
-    words = [
-        f"{count} x {first[kind].reason} ({first[kind].file})"
-        for kind, count in common[:NAMED_REASONS]
-    ]
+    words = [f"{count} x {kind} ({first[kind]})" for kind, count in common]
     if others := sum(count for _, count in common[NAMED_REASONS:]):
-        words.append(f"{others} for other reasons")
+        words[NAMED_REASONS:] = [f"{others} for other reasons"]
     return ", ".join(words)
 
 
