@@ -27,7 +27,7 @@ def main() -> None:
     folders = [INGESTED / source for source in study.sources]
     pairs = find_pairs(cells, Previews(folders), study.dedup)
     members = find_members(cells, name_clusters(cells, pairs))
-    decisions = read_decisions(study.dedup.decisions, study.merge.classes)
+    decisions = read_decisions(study.dedup.decisions, study.merge.classes, cells)
     clusters, review = resolve(
         members, study.merge.classes, decisions, study.dedup.conflicts
     )

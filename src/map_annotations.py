@@ -1,16 +1,17 @@
 """Write the relabel map that AML-Cytomorphology_LMU's annotations.dat holds."""
 
-import io
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
 from cytobalance.cells import read_table, write_table
 from cytobalance.config import read_study
-from cytobalance.curation.relabel import lmu_reannotations
+from cytobalance.curation.reannotations import lmu_reannotations
+from cytobalance.curation.relabel import MAP_COLUMNS
 from cytobalance.runtime import StudyError, run_stage
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.labels import find_labels, read_text
+from cytobalance.sources.lmu import TABLE, name_in_table
 
 RAW = Path("data/raw")
 INGESTED = Path("data/ingested")
@@ -31,15 +32,16 @@ def main() -> None:
 def map_source(name: str) -> pd.DataFrame:
     """The second opinions on those images of the source that were ingested."""
     archive = open_archive(RAW / name)
-    text = read_text(archive, find_labels(archive, "annotations.dat"))
-    maps = lmu_reannotations(io.StringIO(text), name)
-    # The file names `<CODE>/<CODE>_0001.tiff`; archives have folders above.
+    text = read_text(archive, find_labels(archive, TABLE))
+    maps = lmu_reannotations(text, name).rename(columns={"file": "place"})
+    # The file names `<CODE>/<CODE>_0001.tiff`; archives have folders above, and may
+    # hold a folder twice.
     files = read_table(INGESTED / name / "cells.csv")["file"]
-    place = {"/".join(PurePosixPath(file).parts[-2:]): file for file in files}
-    maps["file"] = maps["file"].map(place)
-    gone = maps["file"].isna().sum()
+    places = [name_in_table(file) for file in files]
+    held = pd.DataFrame({"place": places, "file": files})
+    gone = int((~maps["place"].isin(held["place"])).sum())
     print(f"{name}: {len(maps)} second opinions, {gone} on images not ingested")
-    return maps.dropna(subset="file")
+    return maps.merge(held, on="place")[list(MAP_COLUMNS)]
 
 
 if __name__ == "__main__":

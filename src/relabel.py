@@ -19,7 +19,7 @@ def main() -> None:
         [read_table(INGESTED / source / "cells.csv") for source in study.sources],
         ignore_index=True,
     )
-    maps = read_maps(study.relabel.maps)
+    maps = read_maps(study.relabel.maps, cells)
     table = relabel_cells(cells, maps, study.relabel.rule)
 
     changed = table[table["type"] != table["published_type"]]

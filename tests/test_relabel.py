@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
+from cytobalance.curation.reannotations import lmu_reannotations
 from cytobalance.curation.relabel import (
     MAP_COLUMNS,
-    lmu_reannotations,
     read_maps,
     relabel_cells,
     settle,
@@ -105,13 +105,17 @@ def test_maps_are_read_as_spreadsheets_save_them(tmp_path, monkeypatch):
     text = "\ufeff" + ",".join((*MAP_COLUMNS, "note")) + "\r\n"
     text += "lab, a ,monocyte,myeloblast,x,,2024,seen twice\r\n"
     (tmp_path / "data/expert/map.csv").write_text(text, encoding="utf-8", newline="")
-    maps = read_maps(("map.csv",))
+    maps = read_maps(("map.csv",), ingested())
     assert types_under(maps, "majority")["a"] == "myeloblast"
 
 
 @pytest.mark.parametrize(
     ("content", "word"),
-    [(None, "missing"), (b"source,file\nlab,a\n", "from"), (b"\xff\xfe\x00", "CSV")],
+    [
+        (None, "missing"),
+        (b"source,file\nlab,a\n", "from"),
+        (b"\xff\xfe\x00", "CSV UTF-8"),
+    ],
 )
 def test_a_file_that_is_no_map_says_so(tmp_path, monkeypatch, content, word):
     monkeypatch.chdir(tmp_path)
@@ -119,7 +123,7 @@ def test_a_file_that_is_no_map_says_so(tmp_path, monkeypatch, content, word):
     if content is not None:
         (tmp_path / "data/expert/map.csv").write_bytes(content)
     with pytest.raises(StudyError, match=word):
-        read_maps(("map.csv",))
+        read_maps(("map.csv",), ingested())
 
 
 def kappa(a: pd.Series, b: pd.Series) -> float:
@@ -130,7 +134,7 @@ def kappa(a: pd.Series, b: pd.Series) -> float:
 
 def test_lmu_reannotations_agree_as_published(real_data):
     path = real_data / "aml_lmu/annotations.dat"
-    maps = lmu_reannotations(path)
+    maps = lmu_reannotations(path.read_text())
     assert len(path.read_text().splitlines()) == 18_365
     assert maps["file"].nunique() == 1_905
     for who, agreement, expected in (("first", 0.849, 0.80), ("second", 0.803, 0.75)):

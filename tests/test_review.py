@@ -138,15 +138,15 @@ def test_a_filled_review_sheet_is_read_as_it_is(tmp_path, monkeypatch):
     _, review = resolve(members(*SPLIT), CLASSES, NONE, "drop")
     review.loc[review["file"] == "e", "decision"] = "keep"
     review.to_csv(tmp_path / "data/expert/done.csv", index=False)
-    said = read_decisions(("done.csv",), CLASSES)
+    said = read_decisions(("done.csv",), CLASSES, members(*SPLIT))
     assert said[["file", "decision"]].values.tolist() == [["e", "keep"]]
     assert actions(members(*SPLIT), said)["x/e"] == "keep"
     both = pd.concat([review, review.replace({"decision": {"keep": "drop"}})])
     both.to_csv(tmp_path / "data/expert/done.csv", index=False)
     with pytest.raises(StudyError, match="different decisions"):
-        read_decisions(("done.csv",), CLASSES)
+        read_decisions(("done.csv",), CLASSES, members(*SPLIT))
     review.assign(decision="maybe").to_csv(
         tmp_path / "data/expert/done.csv", index=False
     )
     with pytest.raises(StudyError, match="neither keep, drop nor a type"):
-        read_decisions(("done.csv",), CLASSES)
+        read_decisions(("done.csv",), CLASSES, members(*SPLIT))

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from archives import facts, list_files, png, reasons, write_folder, write_tar, write_zip
 from PIL import Image
 
 from cytobalance import groups
@@ -22,50 +23,6 @@ from cytobalance.sources.catalogue import PUBLIC_SETS, explain_placing
 from cytobalance.sources.entry import Entry
 from cytobalance.sources.listing import LAYOUTS, list_source
 from cytobalance.sources.members import UnreadableError
-
-
-def png(seed: int = 0, side: int = 24) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 255, (side, side, 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def write_folder(path, files):
-    for name, data in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(data)
-    return path
-
-
-def write_zip(path, files, compression=zipfile.ZIP_DEFLATED):
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
-
-
-def write_tar(path, files):
-    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return path
-
-
-def list_files(layout, path, **settings):
-    source = Source(layout=layout, origin="published", archive="x", **settings)
-    return list_source("mine", source, open_archive(path))
-
-
-def facts(found):
-    return [(e.file, e.raw_label, e.subject) for e in found.entries]
-
-
-def reasons(found):
-    return {item.file: item.reason for item in found.rejected}
-
 
 PBC = {
     "PBC/basophil/BA_1.jpg": png(1),
@@ -157,7 +114,7 @@ def test_mll_nested_number_folders_and_codes_left_out_by_rule(tmp_path):
         ),
     )
     assert [label for _, label, _ in facts(found)] == ["BLA", "NGS", "NGS"]
-    assert reasons(found) == {"BM/NIF/NIF_00001.jpg": "code NIF is left out by rule"}
+    assert reasons(found) == {"BM/NIF/NIF_00001.jpg": "code 'NIF' is left out by rule"}
     assert found.rejected[0].by_rule
     assert found.rejected[0].raw_label == "NIF"
 
@@ -198,65 +155,6 @@ def test_eone_table_rules(tmp_path):
 def test_eone_table_faults(files, word, tmp_path):
     with pytest.raises(StudyError, match=word):
         list_files("eone", write_folder(tmp_path, files))
-
-
-ALL_HEM = {"all": "all", "hem": "hem"}
-UID = "UID_57_29_1_all.bmp"
-
-
-def cnmc_files():
-    rows = f"Patient_ID,new_names,labels\n{UID},1.bmp,1\nUID_H9_1_2_hem.bmp,2.bmp,0\n"
-    rows += f"{UID},3.bmp,0\n{UID},9.bmp,1\n"
-    prelim = "C/validation_data/C-NMC_test_prelim_phase_data"
-    return {
-        "C/training_data/fold_0/all/UID_11_10_1_all.bmp": png(),
-        "C/training_data/fold_1/hem/UID_H11_10_1_hem.bmp": png(),
-        "C/training_data/fold_2/hem/UID_h3_2_1_hem.bmp": png(),
-        "C/training_data/fold_2/hem/UID_4_2_1_all.bmp": png(),
-        f"{prelim}_labels.csv": rows.encode(),
-        **{f"{prelim}/{number}.bmp": png() for number in (1, 2, 3, 4)},
-        "C/testing_data/C-NMC_test_final_phase_data/1.bmp": png(),
-    }
-
-
-def test_cnmc_folds_preliminary_set_and_subjects(tmp_path):
-    path = write_folder(tmp_path, cnmc_files())
-    found = list_files("cnmc", path, codes=ALL_HEM)
-    short = [
-        (e.file.split("/")[-1], e.raw_label, e.subject, e.part) for e in found.entries
-    ]
-    assert short == [
-        ("UID_11_10_1_all.bmp", "all", "11", "train"),
-        ("UID_H11_10_1_hem.bmp", "hem", "H11", "train"),
-        ("UID_h3_2_1_hem.bmp", "hem", "H3", "train"),
-        ("1.bmp", "all", "57", "test"),
-        ("2.bmp", "hem", "H9", "test"),
-    ]
-    left_out = {file.split("/")[-1]: reason for file, reason in reasons(found).items()}
-    assert left_out == {
-        "UID_4_2_1_all.bmp": "its name says all, its folder or table hem",
-        "3.bmp": "its name says all, its folder or table hem",
-        "4.bmp": "no label: not listed in the preliminary set's table",
-        "9.bmp": "listed in the preliminary set's table, but not there",
-        "1.bmp": "no label: final test set",
-        "C-NMC_test_prelim_phase_data_labels.csv": "labels, not an image",
-    }
-
-
-def test_cnmc_real_manifest(real_data, tmp_path):
-    table = pd.read_csv(real_data / "cnmc2019" / "cnmc2019_files.csv")
-    files = dict.fromkeys(table["path"], b"")
-    name = next(name for name in files if name.endswith(".csv"))
-    files[name] = b"Patient_ID,new_names,labels\n"
-    found = list_files("cnmc", write_zip(tmp_path / "c.zip", files), codes=ALL_HEM)
-    labels = pd.Series([e.raw_label for e in found.entries]).value_counts()
-    assert labels.to_dict() == {"all": 7272, "hem": 3389}
-    subjects = {e.subject for e in found.entries}
-    assert sum(s.startswith("H") for s in subjects) == 26
-    assert len(subjects) == 47 + 26
-    counts = pd.Series(reasons(found).values()).value_counts()
-    assert counts["no label: final test set"] == 2586
-    assert counts["no label: not listed in the preliminary set's table"] == 1867
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -322,7 +220,7 @@ def test_folder_layout(tmp_path):
     assert facts(found) == [("set/Mono/1.png", "Mono", "")]
     assert reasons(found) == {
         "3.png": "not in a class folder",
-        "set/Mono/a/2.png": "code a is left out by rule",
+        "set/Mono/a/2.png": "code 'a' is left out by rule",
     }
 
 
@@ -359,7 +257,7 @@ def test_groups_and_readers_name_the_same_layouts():
 @pytest.mark.parametrize(
     ("layout", "files", "word"),
     [
-        ("pbc", {"a/XYZ_1.jpg": png(), "a/BA_1.jpg": png()}, "unknown code XYZ"),
+        ("pbc", {"a/XYZ_1.jpg": png(), "a/BA_1.jpg": png()}, "unknown code 'XYZ'"),
         ("pbc", {"readme.txt": b"x"}, "no labelled image"),
         ("mll", {"BM/NIF/NIF_1.jpg": png()}, "no labelled image"),
     ],

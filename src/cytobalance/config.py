@@ -145,10 +145,17 @@ class Study(Group):
 class _Loader(yaml.SafeLoader):
     """YAML 1.2 floats: `1e-05` (as `dvc exp run -S` writes it) is a number.
 
-    A key that stands twice is refused, where YAML would take the last in silence.
+    A key that stands twice is refused, where YAML would take the last in silence; and
+    so is one without quotes that YAML takes for a number, a truth value or nothing.
     """
 
     def construct_mapping(self, node, deep=False):
+        for key, _ in node.value:
+            if key.tag.rpartition(":")[2] not in ("str", "merge"):
+                raise StudyError(
+                    f"key `{key.value}` in line {key.start_mark.line + 1} is no text "
+                    f"in YAML; put it in quotes: '{key.value}'"
+                )
         keys = [key.value for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
@@ -216,6 +223,8 @@ def read_study(path: Path | str = "params.yaml") -> Study:
         raise StudyError(f"{path} is missing; run from the project's top folder")
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except StudyError as error:
+        raise StudyError(f"{path}: {error}") from None
     except (yaml.YAMLError, ValueError) as error:  # not UTF-8; no such date
         raise StudyError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):

@@ -108,6 +108,8 @@ def run_stage(main: Callable[[], None]) -> None:
         line = describe_error(error)
         if line is None:
             raise
+        # A file's name may hold a line end, as macOS's `Icon\r` does.
+        line = line.replace("\r", "\\r").replace("\n", "\\n")
         print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
 

@@ -5,6 +5,12 @@ import pandas as pd
 from cytobalance.config import Study
 from cytobalance.taxonomy import TYPES
 
+# What people and programs write where no subject is known, small letters.
+NO_SUBJECT = (
+    *("na", "n/a", "#n/a", "<na>", "nan", "none", "null", "nil"),
+    *("unknown", "unk", "missing", "anonymous", "-", "--", "?"),
+)
+
 
 def take_census(study: Study, table: pd.DataFrame, rejected: pd.DataFrame) -> dict:
     """metrics/dataset.json: plain numbers, in a stated order.
@@ -38,7 +44,7 @@ def take_census(study: Study, table: pd.DataFrame, rejected: pd.DataFrame) -> di
         },
         "groups": int(cells["group"].nunique()),
         "imbalance": round(max(classes.values()) / min(classes.values()), 2),
-        "warnings": warn(by_source),
+        "warnings": [*warn(by_source), *warn_of_subjects(cells)],
     }
 
 
@@ -52,7 +58,7 @@ def count_by_source(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
 
 def count_reasons(rejected: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Files left out by stage and kind of reason, names of files taken away."""
-    kind = rejected["reason"].str.replace(r"( copy) of .*|: .*", r"\1", regex=True)
+    kind = rejected["reason"].str.replace(r"(?s)( copy) of .*|: .*", r"\1", regex=True)
     counts: dict[str, dict[str, int]] = {}
     for stage in ("ingest", "relabel", "dedup", "merge"):
         here = kind[rejected["stage"] == stage]
@@ -73,6 +79,21 @@ def warn(by_source: pd.DataFrame) -> list[str]:
         "a scanner's look may pass for the class"
         for label, row in by_source.iterrows()
         if (row > 0).sum() == 1
+    ]
+
+
+def warn_of_subjects(cells: pd.DataFrame) -> list[str]:
+    """Subjects that may say that none is known, of two or more cells.
+
+    They are taken as they stand, so that nothing leaks: as one patient of many cells.
+    """
+    unsure = cells[cells["subject"].str.casefold().isin(NO_SUBJECT)]
+    counts = unsure.groupby(["source", "subject"]).size()
+    return [
+        f"{count} cells of {source} have the subject {subject!r} and are taken for one "
+        "patient's: leave the subject empty where it is not known"
+        for (source, subject), count in counts.items()
+        if count > 1
     ]
 
 

@@ -18,6 +18,7 @@ from cytobalance.curation.pixels import (
     turn_upright,
 )
 from cytobalance.curation.tiff import decode_tiff, is_tiff
+from cytobalance.sources.entry import Box
 from cytobalance.sources.members import UnreadableError
 
 PREVIEW_SIDE = 64
@@ -75,6 +76,24 @@ def crop_centre(pixels: np.ndarray, crop: float | int) -> np.ndarray:
     side = min(crop, short) if isinstance(crop, int) else max(1, round(crop * short))
     top, left = (height - side) // 2, (width - side) // 2
     return pixels[top : top + side, left : left + side]
+
+
+def cut_box(pixels: np.ndarray, box: Box) -> np.ndarray:
+    """Square view of the cell in `box` of a larger image `pixels` [H, W, ...].
+
+    Its side is the longer one of the box, about the box's middle, moved inside where
+    it would leave the image; no square where the image is narrower than that. Raises
+    UnreadableError where the box itself leaves the image, or holds too few pixels.
+    """
+    left, top, right, bottom = box
+    height, width = pixels.shape[:2]
+    if left < 0 or top < 0 or right > width or bottom > height:
+        raise UnreadableError(f"its box leaves the image of {width}x{height} pixels")
+    check_size(right - left, bottom - top)
+    side = max(right - left, bottom - top)
+    x = min(max(0, (left + right - side) // 2), max(0, width - side))
+    y = min(max(0, (top + bottom - side) // 2), max(0, height - side))
+    return pixels[y : y + side, x : x + side]
 
 
 def shrink(pixels: np.ndarray, size: int) -> np.ndarray:

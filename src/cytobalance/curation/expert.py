@@ -5,47 +5,57 @@ from pathlib import Path
 
 import pandas as pd
 
+from cytobalance.names import Names, compose
 from cytobalance.runtime import StudyError
+from cytobalance.sheets import read_sheet
 
 EXPERT_FOLDER = Path("data/expert")
 SHOWN = 20  # faulty rows named in one error; the rest are counted
 
 
-def read_expert_files(names: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+def read_expert_files(
+    names: Sequence[str], columns: Sequence[str], cells: pd.DataFrame
+) -> pd.DataFrame:
     """All rows of the named files in data/expert, one table of stripped text.
 
-    The result has `columns` and `where` ("file.csv line 7"). More columns in a file
-    are left aside, so that a filled review sheet can be given back as it is.
-    Raises StudyError where a file is missing, is no CSV table or lacks a column.
+    columns: those needed, `source` and `file` among them. cells: source and file of
+    the ingested cells; where `file` differs from one of them in the way accents are
+    written, or by blanks around it, it becomes that one. The result has `columns` and
+    `where` ("file.csv line 7"). More columns in a file are left aside, so that a
+    filled review sheet can be given back as it is. Raises StudyError where a file is
+    missing or no sound table (`read_sheet`).
     """
     tables = []
     for name in names:
-        path = EXPERT_FOLDER / name
-        if not path.is_file():
-            raise StudyError(
-                f"{path} is missing; put the file there or take `{name}` out of "
-                "params.yaml (simulated study: `make expert` writes it)"
-            )
-        try:
-            # utf-8-sig: spreadsheets put a byte order mark first.
-            table = pd.read_csv(
-                path, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-            )
-        except (ValueError, pd.errors.ParserError) as error:
-            line = " ".join(str(error).split())
-            raise StudyError(f"{path}: no CSV table in UTF-8 ({line})") from None
-        missing = [column for column in columns if column not in table]
-        if missing:
-            raise StudyError(
-                f"{path}: column missing: {', '.join(missing)}; "
-                f"needed: {', '.join(columns)}"
-            )
-        table = table[list(columns)].fillna("").apply(lambda text: text.str.strip())
-        table["where"] = [f"{name} line {2 + row}" for row in range(len(table))]
+        path = _find_file(name)
+        sheet = read_sheet(path.read_bytes(), path.as_posix(), columns)
+        table = sheet[list(columns)].reset_index(drop=True)
+        for column in set(columns) - {"file"}:
+            table[column] = table[column].map(lambda text: compose(text.strip()))
+        table["where"] = [f"{name} line {line}" for line in sheet.index]
         tables.append(table)
     if not tables:
         return pd.DataFrame({column: [] for column in (*columns, "where")}, dtype=str)
-    return pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
+    held = {source: Names(rows["file"]) for source, rows in cells.groupby("source")}
+    nothing = Names(())
+    table["file"] = [
+        held.get(source, nothing).find(file, file.strip()) or file.strip()
+        for source, file in zip(table["source"], table["file"], strict=True)
+    ]
+    return table
+
+
+def _find_file(name: str) -> Path:
+    """The file `name` in data/expert, whichever way its accents are written."""
+    files = EXPERT_FOLDER.iterdir() if EXPERT_FOLDER.is_dir() else ()
+    found = Names(path.name for path in files if path.is_file()).find(name)
+    if found is None:
+        raise StudyError(
+            f"{EXPERT_FOLDER / name} is missing; put the file there or take `{name}` "
+            "out of params.yaml (simulated study: `make expert` writes it)"
+        )
+    return EXPERT_FOLDER / found
 
 
 def name_rows(rows: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from cytobalance.cells import (
 from cytobalance.curation.decode import (
     PREVIEW_SIDE,
     crop_centre,
+    cut_box,
     decode_picture,
     preview,
     shrink,
@@ -29,6 +30,7 @@ from cytobalance.curation.pixels import find_depth
 from cytobalance.groups import Source
 from cytobalance.runtime import StudyError, count_cores, show_progress
 from cytobalance.sources.archive import open_archive
+from cytobalance.sources.entry import Box
 from cytobalance.sources.listing import Listing, list_source
 from cytobalance.sources.members import Archive, Member, Rejected, UnreadableError
 
@@ -41,6 +43,8 @@ BLOCK = 512
 UNCLEAR_BITS = 4
 # Kinds of reasons that an error names, commonest first.
 NAMED_REASONS = 3
+# A cell's row, the archive's member that holds it, and where in it if not all of it.
+Place = tuple[int, Member, Box | None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,10 @@ def take_in(
     """
     archive = open_archive(path)
     listing = list_source(name, source, archive)
-    members = [(row, archive.members[e.file]) for row, e in enumerate(listing.entries)]
+    members = [
+        (row, archive.members[entry.member], entry.box)
+        for row, entry in enumerate(listing.entries)
+    ]
     count = len(listing.entries)
     create_images(folder, count, size)
     _create_previews(folder / "previews.npy", count)
@@ -106,7 +113,7 @@ def take_in(
 
 
 def _decode_at_one_depth(
-    name: str, members: list[tuple[int, Member]], settings: tuple, processes: int
+    name: str, members: list[Place], settings: tuple, processes: int
 ) -> list[Decoded]:
     """Decode all members; 16-bit samples at the depth that the largest of all needs.
 
@@ -137,7 +144,7 @@ def _decode_at_one_depth(
 
 
 def _decode_all(
-    name: str, members: list[tuple[int, Member]], settings: tuple, processes: int
+    name: str, members: list[Place], settings: tuple, processes: int
 ) -> list[Decoded]:
     """Decode all members, each into its row of the arrays; results sorted by row."""
     # In the archive's own order: sequential on disk, and the only cheap way in tar.gz.
@@ -171,20 +178,23 @@ def _start_worker(
     warnings.simplefilter("ignore")
 
 
-def _decode_chunk(chunk: list[tuple[int, Member]]) -> list[Decoded]:
+def _decode_chunk(chunk: list[Place]) -> list[Decoded]:
     """Decode the members of a chunk into their rows of the arrays on disk."""
     archive, crop, size, folder, depth = _worker
     # Mapped for this chunk only: pages written do not pile up in the worker's memory.
     images = np.asarray(np.load(folder / "images.npy", mmap_mode="r+"))
     previews = np.asarray(np.load(folder / "previews.npy", mmap_mode="r+"))
     results = []
-    for row, member in chunk:
+    latest = None
+    for row, member, box in chunk:
         try:
-            picture = decode_picture(archive.read_member(member), depth)
+            if member != latest:  # boxes of one image follow each other
+                picture = decode_picture(archive.read_member(member), depth)
+                latest = member
+            pixels = cut_box(picture.pixels, box) if box else picture.pixels
         except UnreadableError as error:
             results.append(Decoded(row, reason=str(error)))
             continue
-        pixels = picture.pixels
         images[row] = shrink(crop_centre(pixels, crop), size)
         previews[row] = preview(pixels)
         height, width = pixels.shape[:2]

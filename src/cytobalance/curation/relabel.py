@@ -1,13 +1,10 @@
 """Experts' relabel maps: applied image by image, refused where they are stale."""
 
-from pathlib import Path
-from typing import TextIO
-
 import pandas as pd
 
 from cytobalance.curation.expert import name_rows, read_expert_files
 from cytobalance.runtime import StudyError
-from cytobalance.taxonomy import CODES, TYPES
+from cytobalance.taxonomy import TYPES
 
 MAP_COLUMNS = ("source", "file", "from", "to", "annotator", "reason", "date")
 UNCERTAIN = "UNC"  # the code of AML-Cytomorphology_LMU: no type can be told
@@ -27,9 +24,12 @@ RELABELLED_COLUMNS = (
 CELL = ["source", "file"]
 
 
-def read_maps(names: tuple[str, ...]) -> pd.DataFrame:
-    """Experts' maps from data/expert: MAP_COLUMNS and `where`, one row an opinion."""
-    return read_expert_files(names, MAP_COLUMNS)
+def read_maps(names: tuple[str, ...], cells: pd.DataFrame) -> pd.DataFrame:
+    """Experts' maps from data/expert: MAP_COLUMNS and `where`, one row an opinion.
+
+    cells: source and file of the ingested cells.
+    """
+    return read_expert_files(names, MAP_COLUMNS, cells)
 
 
 def check_maps(maps: pd.DataFrame, cells: pd.DataFrame) -> None:
@@ -104,25 +104,3 @@ def relabel_cells(cells: pd.DataFrame, maps: pd.DataFrame, rule: str) -> pd.Data
     table["dropped"] = ""
     table.loc[uncertain, "dropped"] = "experts: type cannot be told"
     return table[list(RELABELLED_COLUMNS)]
-
-
-def lmu_reannotations(file: Path | TextIO, source: str = "lmu") -> pd.DataFrame:
-    """The relabel map that AML-Cytomorphology_LMU's `annotations.dat` holds.
-
-    file: the set's table of 4 columns (path, label, two re-annotations); paths stay
-    as written there, `BAS/BAS_0001.tiff`. Returns MAP_COLUMNS, two rows (annotators
-    `first`, `second`) for each image asked again; an answer equal to the label is a
-    vote for it. Source: Matek 2019, TCIA.
-    """
-    names = ["file", "from", "first", "second"]
-    raw = pd.read_csv(file, sep=r"\s+", names=names, dtype=str, keep_default_na=False)
-    table = raw.melt(["file", "from"], ["first", "second"], "annotator", "to")
-    table = table[table["to"] != "nan"].sort_values(["file", "annotator"])
-    types = CODES["lmu"] | {UNCERTAIN: UNCERTAIN}
-    unknown = sorted((set(table["from"]) | set(table["to"])) - set(types))
-    if unknown:
-        raise StudyError(f"annotations.dat: unknown codes: {', '.join(unknown)}")
-    table["from"] = table["from"].map(types)
-    table["to"] = table["to"].map(types)
-    table = table.assign(source=source, reason="published re-annotation", date="2019")
-    return table[list(MAP_COLUMNS)].reset_index(drop=True)

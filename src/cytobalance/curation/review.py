@@ -23,14 +23,15 @@ CELL = ["source", "file"]
 
 
 def read_decisions(
-    names: tuple[str, ...], classes: dict[str, tuple[str, ...]]
+    names: tuple[str, ...], classes: dict[str, tuple[str, ...]], cells: pd.DataFrame
 ) -> pd.DataFrame:
     """Experts' decisions from data/expert, one row a file; blank decisions left out.
 
-    classes: class -> types. Raises StudyError where two rows name one file with
-    different decisions, or a decision is neither keep, drop nor a type.
+    classes: class -> types. cells: source and file of the ingested cells. Raises
+    StudyError where two rows name one file with different decisions, or a decision is
+    neither keep, drop nor a type.
     """
-    table = read_expert_files(names, DECISION_COLUMNS)
+    table = read_expert_files(names, DECISION_COLUMNS, cells)
     table = table[table["decision"] != ""]
     legal = table["decision"].isin(("keep", "drop", *_list_types(classes)))
     if not legal.all():

@@ -23,6 +23,8 @@ matplotlib.rcParams.update(
     {
         "font.family": "DejaVu Sans",  # ships with matplotlib: the same bytes anywhere
         "font.size": 9,
+        # Titles and names of files are no formulas: two `$` in one are two `$`.
+        "text.parse_math": False,
         "axes.edgecolor": QUIET,
         "axes.labelcolor": INK,
         "axes.titlesize": 10,

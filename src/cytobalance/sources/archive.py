@@ -8,11 +8,11 @@ import zipfile
 import zlib
 from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from cytobalance.runtime import StudyError
-from cytobalance.sources.members import DAMAGE, Archive, Member
+from cytobalance.sources.members import DAMAGE, Archive, Member, is_packed_name
 from cytobalance.sources.npz import NpzArchive
 
 BLOCK = 2**20
@@ -57,7 +57,8 @@ class ZipArchive(Archive):
             infos = archive.infolist()
         for info in infos:
             name = _zip_name(info)
-            if info.is_dir() or not self._is_safe(name):
+            # Windows may write a folder's name with a backslash behind it.
+            if info.filename.endswith(("/", "\\")) or not self._is_safe(name):
                 continue
             deflated = info.compress_type == zipfile.ZIP_DEFLATED
             if stat.S_ISLNK(info.external_attr >> 16):
@@ -95,7 +96,7 @@ class TarArchive(Archive):
     def _scan(self):
         with tarfile.open(self.path, "r:*") as tar:
             for info in tar:
-                name = _printable(info.name.removeprefix("./"))
+                name = _plain(_printable(info.name))
                 if info.isdir() or not self._is_safe(name):
                     continue
                 if info.issym() or info.islnk():
@@ -138,8 +139,7 @@ def open_archive(path: Path) -> Archive:
 
 
 def _is_packed(path: Path) -> bool:
-    endings = (".zip", ".tar", ".tar.gz", ".tgz", ".npz")
-    return path.is_file() and path.name.lower().endswith(endings)
+    return path.is_file() and is_packed_name(path.name)
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
@@ -148,7 +148,12 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
     if not info.flag_bits & 0x800:
         with suppress(UnicodeError):  # then it is truly cp437
             name = name.encode("cp437").decode("utf-8")
-    return name.replace("\\", "/").removeprefix("./")
+    return _plain(name.replace("\\", "/"))
+
+
+def _plain(name: str) -> str:
+    """`name` without `./` and empty steps, as a table writes it."""
+    return PurePosixPath(name).as_posix()
 
 
 def _printable(name: str) -> str:

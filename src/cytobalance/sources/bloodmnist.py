@@ -1,6 +1,7 @@
 """BloodMNIST, a MedMNIST .npz of any size, made of PBC; its official split is kept."""
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,21 +32,40 @@ def list_entries(archive: Archive) -> Iterator[Entry | Rejected]:
         if part in PARTS:
             labels[part] = _read_labels(archive, file)
             yield Rejected(file, "labels, not an image", by_rule=True)
-    for file in archive.names():
-        part, _, row = file.removesuffix(".ppm").partition("/")
-        if not row.isdigit():
-            continue
-        if part in labels and int(row) < len(labels[part]):
+    images = [
+        (file, *file.removesuffix(".ppm").split("/", 1))
+        for file in archive.names()
+        if file.endswith(".ppm")
+    ]
+    counts = Counter(part for _, part, _ in images)
+    for part in labels:
+        if len(labels[part]) != counts[part]:
+            raise StudyError(
+                f"{archive.path.name}: {len(labels[part])} labels for {counts[part]} "
+                f"images of `{part}`; get it again"
+            )
+    for file, part, row in images:
+        if part in labels:
             yield Entry(file, str(labels[part][int(row)]), part=PARTS[part])
         else:
-            yield Rejected(file, f"no label: {part}_labels.npy has no such row")
+            yield Rejected(file, f"no label: there is no {part}_labels.npy")
 
 
 def _read_labels(archive: Archive, file: str) -> np.ndarray:
     """Numbers int [N] of one part."""
     try:
-        return np.load(io.BytesIO(archive.read(file)), allow_pickle=False).ravel()
+        labels = np.load(io.BytesIO(archive.read(file)), allow_pickle=False)
     except (UnreadableError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())
         raise StudyError(
-            f"{archive.path.name}: {file} can't be read ({error}); get it again"
+            f"{archive.path.name}: {file} can't be read ({reason}); get it again"
         ) from None
+    if labels.dtype.kind not in "iu" or labels.shape not in (
+        (labels.size,),
+        (labels.size, 1),
+    ):
+        raise StudyError(
+            f"{archive.path.name}: {file} must hold whole numbers [N] or [N, 1], not "
+            f"{labels.dtype} {list(labels.shape)}"
+        )
+    return labels.ravel()

@@ -10,14 +10,29 @@ IMAGE_SUFFIXES = (
 )
 
 
+# Left, upper, right and lower edge in pixels of the upright image: [left, right[.
+Box = tuple[int, int, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An image and its label as published. `part`: the published split, or empty."""
+    """A cell's image and its label as published. `part`: the published split, or empty.
+
+    field: the archive's file that the cell is cut from by `box`; empty where the cell
+    is all of `file`.
+    """
 
     file: str
     raw_label: str
     subject: str = ""
     part: str = ""
+    field: str = ""
+    box: Box | None = None
+
+    @property
+    def member(self) -> str:
+        """The archive's file that holds the cell."""
+        return self.field or self.file
 
 
 def is_image_name(file: str) -> bool:

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from cytobalance.sources.entry import Entry
-from cytobalance.sources.labels import find_labels, read_labels
+from cytobalance.sources.labels import Labels, find_labels, list_labels, read_rows
 from cytobalance.sources.members import Archive, Rejected
 from cytobalance.taxonomy import CODES as ALL_CODES
 
 CODES = ALL_CODES["eone"]
+COLUMNS = ("file", "label", "patient")
 
 
 def list_entries(archive: Archive) -> Iterator[Entry | Rejected]:
     """Entries of cells.csv; images that it does not list are rejected."""
     table = find_labels(archive, "cells.csv")
+    sheet = read_rows(archive, table, COLUMNS)
     images = PurePosixPath(table).parent / "images"
-    columns = ("file", "label", "patient")
     yield Rejected(table, "labels, not an image", by_rule=True)
-    yield from read_labels(archive, table, images, *columns)
+    yield from list_labels(archive, Labels(table, sheet, images, COLUMNS))

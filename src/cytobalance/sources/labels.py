@@ -1,94 +1,185 @@
 """Labels in a CSV table beside the images, as several layouts keep them."""
 
-import csv
-import io
+import posixpath
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+import pandas as pd
+
+from cytobalance.names import Names, compose
 from cytobalance.runtime import StudyError
+from cytobalance.sheets import decode_text, read_sheet
+from cytobalance.sources.boxes import read_box
 from cytobalance.sources.entry import Entry, is_image_name
 from cytobalance.sources.members import Archive, Rejected, UnreadableError
 
+LISTED = "listed in {}, but not in the archive"
+SHOWN = 3  # rows and images named where none fits
 
-def find_labels(archive: Archive, pattern: str) -> str:
-    """Name of the one table that matches `pattern`, a file name or `*.csv`.
+
+@dataclass(frozen=True)
+class Labels:
+    """A table of labels in an archive.
+
+    table: its name there. sheet: its rows, as `read_sheet` gives them. images: the
+    folder from which its files count; `..` leads out of it. columns: of the file, the
+    label and the subject. edges: columns of the box, where a row is a cell in a larger
+    image; none where each image is a cell.
+    """
+
+    table: str
+    sheet: pd.DataFrame
+    images: PurePosixPath
+    columns: tuple[str, str, str]
+    edges: tuple[str, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The table's name without its folder."""
+        return PurePosixPath(self.table).name
+
+
+def find_labels(archive: Archive, *patterns: str) -> str:
+    """Name of the one table that matches a pattern, as `*.csv`, in any case.
 
     Raises StudyError where there is none, or more than one.
     """
-    found = [f for f in archive.names() if PurePosixPath(f).match(pattern)]
+    found = [
+        file
+        for file in archive.names()
+        if any(PurePosixPath(file.lower()).match(pattern) for pattern in patterns)
+    ]
     if len(found) != 1:
+        named = f" ({', '.join(map(repr, found[:SHOWN]))})" if found else ""
         raise StudyError(
-            f"{archive.path.name}: must hold one {pattern}, but holds {len(found)}; "
-            "see docs/sources.md"
+            f"{archive.path.name}: must hold one {' or '.join(patterns)}, but holds "
+            f"{len(found)}{named}; see docs/sources.md"
         )
     return found[0]
 
 
 def read_text(archive: Archive, file: str) -> str:
-    """Text of the member `file` in UTF-8. Raises StudyError where it can't be read."""
-    try:
-        return archive.read(file).decode("utf-8-sig")
-    except (UnreadableError, UnicodeDecodeError) as error:
-        raise StudyError(f"{file}: {error}; it must be text in UTF-8") from None
+    """Text of the member `file`. Raises StudyError where it can't be read."""
+    return decode_text(_read(archive, file), file)
 
 
-def read_rows(archive: Archive, table: str, columns: tuple[str, ...]) -> list[dict]:
-    """Rows of the CSV `table`, values stripped. Raises StudyError on a lacking column.
+def read_rows(archive: Archive, table: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """The CSV `table` as `read_sheet` gives it; raises StudyError as that does."""
+    return read_sheet(_read(archive, table), table, columns)
 
-    Spreadsheet programs' byte order mark and semicolons are understood.
+
+def list_labels(archive: Archive, labels: Labels) -> Iterator[Entry | Rejected]:
+    """Entries of a table; a cell in a larger image is named `<file>[<box>]`.
+
+    Its subject is that image where none is given. A row without a file or with a
+    faulty box, rows that contradict each other, and an image without a row are
+    rejected. Raises StudyError where there are rows, and none names an image.
     """
-    text = read_text(archive, table)
-    head = text.partition("\n")[0]
-    separator = ";" if ";" in head and "," not in head else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
-    if missing:
-        raise StudyError(
-            f"{table}: column {', '.join(missing)} is missing; "
-            f"the first line must name: {', '.join(columns)}"
-        )
-    return [
-        {
-            key: (value or "").strip()
-            for key, value in row.items()
-            if key in reader.fieldnames
-        }
-        for row in reader
-    ]
-
-
-def read_labels(
-    archive: Archive,
-    table: str,
-    images: PurePosixPath,
-    file: str,
-    label: str,
-    subject: str,
-) -> Iterator[Entry | Rejected]:
-    """Entries of `table`, whose columns are named `file`, `label` and `subject`.
-
-    Files stand below the folder `images`. A row without a file, two rows that
-    contradict each other, and an image without a row are rejected.
-    """
-    names = set(archive.names())
-    unreadable = {item.file for item in archive.rejected} - names
+    _, label, subject = labels.columns
+    located = _locate(archive, labels)
     listed: dict[str, Entry] = {}
     rejected: dict[str, Rejected] = {}
-    for row in read_rows(archive, table, (file, label, subject)):
-        name = (images / row[file].replace("\\", "/")).as_posix()
-        entry = Entry(name, row[label], row[subject])
-        if name in unreadable:
+    for (name, reason), (line, row) in zip(located, _rows(labels), strict=True):
+        if name is None:
             continue  # the archive has said why
-        if name not in names:
-            reason = f"listed in {PurePosixPath(table).name}, but not in the archive"
-            rejected[name] = Rejected(name, reason, row[label])
-        elif listed.setdefault(name, entry) != entry:
-            reason = f"listed twice in {PurePosixPath(table).name}, not alike"
-            rejected[name] = Rejected(name, reason)
+        code = row[label].strip()
+        entry = Entry(name, code, compose(row[subject].strip()))
+        place = name
+        if labels.edges and not reason:
+            try:
+                entry = _cut(entry, row, labels.edges)
+            except ValueError as error:
+                place, reason = f"{name} ({labels.short} line {line})", str(error)
+        if reason:
+            rejected[place] = Rejected(place, reason, code, field=name)
+        elif listed.setdefault(entry.file, entry) != entry:
+            reason = f"listed twice in {labels.short}, not alike"
+            rejected[entry.file] = Rejected(entry.file, reason)
     yield from rejected.values()
-    for name, entry in listed.items():
-        if name not in rejected:
-            yield entry
-    for name in sorted(names - set(listed)):
-        if is_image_name(name):
-            yield Rejected(name, f"not listed in {PurePosixPath(table).name}")
+    yield from (entry for name, entry in listed.items() if name not in rejected)
+    named = {name for name, _ in located}
+    for name in archive.names():
+        if is_image_name(name) and name not in named:
+            yield Rejected(name, f"not listed in {labels.short}")
+
+
+def _read(archive: Archive, file: str) -> bytes:
+    try:
+        return archive.read(file)
+    except UnreadableError as error:
+        raise StudyError(f"{file}: {error}; get the archive again") from None
+
+
+def _rows(labels: Labels) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line and values of each row."""
+    records = labels.sheet.to_dict("records")
+    yield from zip(labels.sheet.index, records, strict=True)
+
+
+def _locate(archive: Archive, labels: Labels) -> list[tuple[str | None, str]]:
+    """For each row the archive's file, or where it should be and why it is not there.
+
+    (None, "") for a file that the archive holds and rejects.
+    """
+    names = Names(archive.names())
+    unreadable = Names({item.file for item in archive.rejected} - {*archive.names()})
+    file = labels.columns[0]
+    found: list[tuple[str | None, str]] = []
+    for line, row in _rows(labels):
+        places = [_place(labels, text) for text in (row[file], row[file].strip())]
+        if not row[file].strip():
+            found.append((f"{labels.short} line {line}", "row without a file"))
+        elif name := names.find(*places):
+            found.append((name, ""))
+        elif unreadable.find(*places):
+            found.append((None, ""))
+        else:
+            found.append((places[1], LISTED.format(labels.short)))
+    if found and all(reason for _, reason in found):
+        raise StudyError(_explain(labels, archive.names()))
+    return found
+
+
+def _place(labels: Labels, written: str) -> str:
+    """Where in the archive the file of a row lies."""
+    path = posixpath.join(labels.images.as_posix(), written.replace("\\", "/"))
+    return posixpath.normpath(path)
+
+
+def _cut(entry: Entry, row: dict[str, str], edges: tuple[str, ...]) -> Entry:
+    """The entry of one box of the image. Raises ValueError with the reason."""
+    box = read_box(row, edges)
+    return replace(
+        entry,
+        file=f"{entry.file}[{','.join(map(str, box))}]",
+        subject=entry.subject or entry.file,
+        field=entry.file,
+        box=box,
+    )
+
+
+def _explain(labels: Labels, names: list[str]) -> str:
+    """One line on a table none of whose rows names a file of the archive."""
+    written = labels.sheet[labels.columns[0]].str.strip().tolist()
+    places = [compose(_place(labels, text)) for text in written if text]
+    held = [compose(name) for name in names if is_image_name(name)]
+    forms = {
+        "with capital and small letters alike": str.lower,
+        "without endings": lambda name: posixpath.splitext(name)[0],
+        "without folders": posixpath.basename,
+        "without folders and endings, letters alike": (
+            lambda name: PurePosixPath(name).stem.lower()
+        ),
+    }
+    hint = "paths count from the table's folder; see docs/sources.md"
+    for words, form in forms.items():
+        known = {form(name) for name in held}
+        if count := sum(form(place) in known for place in places):
+            hint = f"compared {words} {count} would fit: write them as the files are"
+            break
+    return (
+        f"{labels.table}: none of its {len(written)} rows names a file of the archive; "
+        f"first rows: {', '.join(map(repr, written[:SHOWN]))}; first images: "
+        f"{', '.join(map(repr, held[:SHOWN])) or 'none'}; {hint}"
+    )

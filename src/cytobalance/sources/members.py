@@ -13,13 +13,21 @@ from cytobalance.runtime import StudyError
 
 # Larger members are no image of one cell; guards memory against a compressed bomb.
 MAX_BYTES = 256 * 2**20
-# What operating systems leave in folders: prefix of the file name, or its folder.
+# What systems leave in folders: start of a file's name, and names of folders.
 LITTER = (
     ("._", "macOS metadata"),
     (".DS", "macOS metadata"),
+    ("Icon\r", "macOS metadata"),
     ("Thumbs.db", "Windows metadata"),
     ("desktop.ini", "Windows metadata"),
 )
+LITTER_FOLDERS = {
+    "__MACOSX": "macOS metadata",
+    "$RECYCLE.BIN": "Windows metadata",
+    "@eaDir": "NAS metadata",
+    ".ipynb_checkpoints": "copy by Jupyter",
+}
+PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".npz", ".rar", ".7z")
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tarfile.TarError),
     *(EOFError, OSError),
@@ -43,12 +51,21 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A file that is left out; `by_rule` where that is expected and no fault."""
+    """A file that is left out; `by_rule` where that is expected and no fault.
+
+    field: the archive's file where `file` is a cell in it.
+    """
 
     file: str
     reason: str
     raw_label: str = ""
     by_rule: bool = False
+    field: str = ""
+
+    @property
+    def member(self) -> str:
+        """The archive's file that this is, or lies in."""
+        return self.field or self.file
 
 
 class UnreadableError(Exception):
@@ -117,11 +134,17 @@ class Archive:
         return True
 
 
+def is_packed_name(file: str) -> bool:
+    """Whether the name ends as an archive's does, in any case."""
+    return file.lower().endswith(PACKED)
+
+
 def _litter(file: str) -> str:
     """Reason why `file` is an operating system's leftover, or empty."""
     path = PurePosixPath(file)
-    if "__MACOSX" in path.parts:
-        return "macOS metadata"
+    for folder in path.parts[:-1]:
+        if folder in LITTER_FOLDERS:
+            return LITTER_FOLDERS[folder]
     for start, reason in LITTER:
         if path.name.startswith(start):
             return reason

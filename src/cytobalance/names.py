@@ -1,0 +1,36 @@
+"""Names as systems write them: `é` as one character, or as a letter and an accent.
+
+macOS writes the second form (NFD) into zips and folders, all others the first (NFC):
+names are compared in the first, and kept as they stand.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+
+
+def compose(name: str) -> str:
+    """`name` with each accent joined to its letter (Unicode's NFC), to compare it."""
+    return unicodedata.normalize("NFC", name)
+
+
+class Names:
+    """Finds a name as it stands by any way of writing its accents."""
+
+    def __init__(self, names: Iterable[str]):
+        self._as_they_stand = set(names)
+        self._alike: dict[str, set[str]] = {}
+        for name in self._as_they_stand:
+            self._alike.setdefault(compose(name), set()).add(name)
+
+    def find(self, *spellings: str) -> str | None:
+        """The name that the first fitting spelling means; None where none fits.
+
+        A spelling that stands nowhere as it is, and means two names, fits none.
+        """
+        for text in spellings:
+            if text in self._as_they_stand:
+                return text
+            alike = self._alike.get(compose(text), set())
+            if len(alike) == 1:
+                return next(iter(alike))
+        return None
