@@ -248,6 +248,30 @@ def test_the_average_follows_the_generator_by_its_decay():
         assert not torch.equal(expected, new)
 
 
+def test_dcgan_averages_the_class_that_it_teaches_by_that_class_s_own_turns():
+    training = make_training(TINY.model_copy(update={"ema": 0.12}), "dcgan")
+    batches = make_batches()
+    turns = dict.fromkeys(batches.present, 0)
+    name = "0.weight"
+    for turn in range(2 * len(batches.present) + 1):
+        taught = batches.present[turn % len(batches.present)]
+        before = {k: training.average[k].state_dict() for k in turns}
+        before = {
+            k: {n: w.clone() for n, w in own.items()} for k, own in before.items()
+        }
+        training.run_iteration(batches)
+        turns[taught] += 1
+        # 1 / 11 at its first turn, then the decay, whatever the others did meanwhile.
+        keep = min(0.12, turns[taught] / (10 + turns[taught]))
+        new = training.model.generator[taught].state_dict()[name]
+        expected = keep * before[taught][name] + (1 - keep) * new
+        average = training.average[taught].state_dict()[name]
+        torch.testing.assert_close(average, expected)
+        for other in set(turns) - {taught}:
+            for key, weight in training.average[other].state_dict().items():
+                assert torch.equal(weight, before[other][key]), (taught, other)
+
+
 def test_a_lazy_penalty_stays_in_the_log():
     settings = TINY.model_copy(
         update={"critic_steps": 1, "penalty_every": 16, "iterations": 30}

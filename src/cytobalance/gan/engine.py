@@ -74,7 +74,10 @@ class Training:
                 known = self.numbers.setdefault(batch.only, {})
                 known |= self.teach(student, batch)
         self.iteration += 1
-        self._update_average()
+        taught = self.iteration
+        if self.one_class:  # the turns of the class that was taught
+            taught = math.ceil(self.iteration / len(batches.present))
+        self._update_average(taught)
 
     def teach(self, student: str, batch: Batch) -> dict[str, Tensor]:
         """One step of one network on one batch; its losses."""
@@ -89,13 +92,18 @@ class Training:
         return {name: value.detach() for name, value in numbers.items()}
 
     @torch.no_grad()
-    def _update_average(self) -> None:
+    def _update_average(self, taught: int) -> None:
+        """Move the average of the weights that learned in this iteration.
+
+        taught: iterations that they have learned in. Where each class has its own GAN
+        the others have no gradient, and their averages stand still with them.
+        """
         # Short at first, so that the average forgets the untrained network.
-        keep = min(self.settings.ema, self.iteration / (10 + self.iteration))
+        keep = min(self.settings.ema, taught / (10 + taught))
         network = self.model.generator
-        torch._foreach_lerp_(
-            list(self.average.parameters()), list(network.parameters()), 1 - keep
-        )
+        pairs = zip(self.average.parameters(), network.parameters(), strict=True)
+        moved = [(own, new) for own, new in pairs if new.grad is not None]
+        torch._foreach_lerp_(*map(list, zip(*moved, strict=True)), 1 - keep)
         for own, new in zip(self.average.buffers(), network.buffers(), strict=True):
             own.copy_(new)  # a norm's running statistics are averages already
 
