@@ -135,10 +135,81 @@ def test_penalty_and_its_gradient_equal_plain_autograd(dtype, limit):
             assert float((one - two).norm() / two.norm()) < limit
 
 
-def test_a_network_whose_slope_is_not_known_is_refused():
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-    with pytest.raises(TypeError, match="BatchNorm2d"):
-        input_slope(network, torch.zeros(2, 3, 8, 8))
+class HasBody(nn.Module):
+    """No residual block, though its layers stand under the same name."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return self.body(x) * 2
+
+
+class Doubled(nn.Sequential):
+    """A Sequential that does more than its layers."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def hooked_layer():
+    layer = nn.Conv2d(3, 3, 1)
+    layer.register_forward_hook(lambda _module, _inputs, output: 2 * output)
+    return layer
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.BatchNorm2d(3),
+        nn.Dropout(0.5),
+        nn.ReLU(),
+        HasBody(),
+        Doubled(nn.Conv2d(3, 3, 1)),
+        hooked_layer(),
+        nn.utils.spectral_norm(nn.Conv2d(3, 3, 1)),
+        nn.utils.parametrizations.spectral_norm(nn.Conv2d(3, 3, 1)),
+        ResidualBlock(3, nn.ConvTranspose2d),
+        ResidualBlock(3, nn.Conv2d, classes=2),
+        nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"),
+        nn.Conv2d(3, 3, 3, padding="same"),
+        nn.AvgPool2d(2, stride=1),
+        nn.AvgPool2d(3),
+        nn.LeakyReLU(0.2, inplace=True),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_a_network_whose_slope_is_not_known_is_refused(layer):
+    with pytest.raises(TypeError, match="gradient penalty knows no slope"):
+        input_slope(nn.Sequential(layer), torch.zeros(2, 3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Conv2d(4, 6, 3, stride=2, padding=2, dilation=2, groups=2)],
+        [nn.Conv2d(4, 4, (3, 5), stride=(2, 3), padding=(1, 0))],
+        [ResidualBlock(4, nn.Conv2d), nn.AvgPool2d(2)],
+    ],
+)
+def test_the_slope_of_layers_with_options_equals_autograd(layers):
+    torch.manual_seed(1)
+    width = nn.Sequential(*layers, nn.Flatten()).eval()(torch.zeros(1, 4, 12, 12))
+    critic = nn.Sequential(*layers, nn.Flatten(), nn.Linear(width.shape[1], 1))
+    critic = critic.double().eval()
+    x = torch.randn(2, 4, 12, 12, dtype=torch.float64, requires_grad=True)
+    (theirs,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    ours = input_slope(critic, x)
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+    weights = list(critic.parameters())
+    one, two = (
+        torch.autograd.grad(slope.square().sum(), weights, allow_unused=True)
+        for slope in (ours, theirs)
+    )
+    for own, other in zip(one, two, strict=True):
+        if own is not None or (other is not None and other.abs().max() > 0):
+            torch.testing.assert_close(own, other, rtol=1e-9, atol=1e-12)
 
 
 def test_penalty_is_zero_for_slope_one_and_grows_with_slope():

@@ -12,6 +12,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.parametrize import is_parametrized
+
+from cytobalance.gan.networks import ResidualBlock
 
 Pullback = Callable[[Tensor], Tensor]
 
@@ -45,8 +48,9 @@ def input_slope(critic: nn.Module, x: Tensor) -> Tensor:
     """Gradient of the sum of `critic(x)[:, 0]` with respect to x, of x's shape.
 
     The first output tells real from fake. Differentiable in the critic's weights
-    alone. `critic` is built of the layers that `_pull_back` knows, without
-    normalisation over the batch; TypeError otherwise.
+    alone. `critic` is built of the layers that `_pull_back` knows, as they come,
+    without normalisation over the batch. TypeError otherwise: the slope would be
+    another function's.
     """
     with torch.no_grad():
         y, pullback = _pull_back(critic, x)
@@ -56,48 +60,87 @@ def input_slope(critic: nn.Module, x: Tensor) -> Tensor:
 
 
 def _pull_back(layer: nn.Module, x: Tensor) -> tuple[Tensor, Pullback]:
-    """The layer's output at x, and the map of a gradient of it to one of x."""
-    match layer:
-        case nn.LeakyReLU():
-            return layer(x), lambda g: torch.ops.aten.leaky_relu_backward(
-                g, x, layer.negative_slope, False
-            )
-        case nn.Conv2d():
-            y = layer(x)
-            # Side that a strided convolution leaves over at the border.
-            rest = [
-                side - ((small - 1) * step - 2 * pad + kernel)
-                for side, small, step, pad, kernel in zip(
-                    x.shape[2:],
-                    y.shape[2:],
-                    layer.stride,
-                    layer.padding,
-                    layer.kernel_size,
-                    strict=True,
-                )
-            ]
-            return y, partial(
-                functional.conv_transpose2d,
-                weight=layer.weight,
-                stride=layer.stride,
-                padding=layer.padding,
-                output_padding=rest,
-            )
-        case nn.Linear():
-            return layer(x), lambda g: functional.linear(g, layer.weight.T)
-        case nn.AvgPool2d():
-            side = layer.kernel_size
-            spread = partial(functional.interpolate, scale_factor=side, mode="nearest")
-            return layer(x), lambda g: spread(g) / side**2
-        case nn.Flatten():
-            return layer(x), lambda g: g.view_as(x)
-        case nn.Sequential():
-            return _chain(layer, x)
-        case _ if hasattr(layer, "body"):  # a residual block
-            y, pullback = _pull_back(layer.body, x)
-            return x + y, lambda g: g + pullback(g)
-        case _:
-            raise TypeError(f"no slope is known for {type(layer).__name__}")
+    """The layer's output at x, and the map of a gradient of it to one of x.
+
+    By the layer's declared type. One that computes something else than that type,
+    by an override, a hook or an option, is refused.
+    """
+    kind = next((k for k in _SLOPES if isinstance(layer, k)), None)
+    if kind is None or type(layer).forward is not kind.forward or _is_hooked(layer):
+        raise TypeError(
+            f"the gradient penalty knows no slope of {type(layer).__name__}; build the "
+            "critic of Conv2d, Linear, LeakyReLU, AvgPool2d, Flatten, Sequential and "
+            "ResidualBlock, without overrides, hooks or parametrizations"
+        )
+    return _SLOPES[kind](layer, x)
+
+
+def _is_hooked(layer: nn.Module) -> bool:
+    hooked = layer._forward_hooks or layer._forward_pre_hooks
+    return bool(hooked) or is_parametrized(layer)
+
+
+def _refuse_options(layer: nn.Module, plain: bool) -> None:
+    if not plain:
+        raise TypeError(f"the gradient penalty knows no slope of {layer}")
+
+
+def _leaky_relu(layer: nn.LeakyReLU, x: Tensor) -> tuple[Tensor, Pullback]:
+    _refuse_options(layer, not layer.inplace)  # x would be gone
+    return layer(x), lambda g: torch.ops.aten.leaky_relu_backward(
+        g, x, layer.negative_slope, False
+    )
+
+
+def _convolution(layer: nn.Conv2d, x: Tensor) -> tuple[Tensor, Pullback]:
+    plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    _refuse_options(layer, plain)
+    y = layer(x)
+    # Side that a strided convolution leaves over at the border.
+    rest = [
+        side - ((small - 1) * step - 2 * pad + gap * (kernel - 1) + 1)
+        for side, small, step, pad, gap, kernel in zip(
+            x.shape[2:],
+            y.shape[2:],
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            layer.kernel_size,
+            strict=True,
+        )
+    ]
+    return y, partial(
+        functional.conv_transpose2d,
+        weight=layer.weight,
+        stride=layer.stride,
+        padding=layer.padding,
+        output_padding=rest,
+        groups=layer.groups,
+        dilation=layer.dilation,
+    )
+
+
+def _linear(layer: nn.Linear, x: Tensor) -> tuple[Tensor, Pullback]:
+    return layer(x), lambda g: functional.linear(g, layer.weight.T)
+
+
+def _average_pool(layer: nn.AvgPool2d, x: Tensor) -> tuple[Tensor, Pullback]:
+    side = layer.kernel_size
+    whole = isinstance(side, int) and not any(n % side for n in x.shape[2:])
+    usual = layer.stride == side and not layer.padding and not layer.divisor_override
+    _refuse_options(layer, whole and usual)
+    spread = partial(functional.interpolate, scale_factor=side, mode="nearest")
+    return layer(x), lambda g: spread(g) / side**2
+
+
+def _flatten(layer: nn.Flatten, x: Tensor) -> tuple[Tensor, Pullback]:
+    return layer(x), lambda g: g.view_as(x)
+
+
+def _residual_block(layer: ResidualBlock, x: Tensor) -> tuple[Tensor, Pullback]:
+    _refuse_options(layer, not layer.norms)
+    y, pullback = _pull_back(layer.body, x)
+    return x + y, lambda g: g + pullback(g)
 
 
 def _chain(layers: nn.Sequential, x: Tensor) -> tuple[Tensor, Pullback]:
@@ -112,3 +155,14 @@ def _chain(layers: nn.Sequential, x: Tensor) -> tuple[Tensor, Pullback]:
         return gradient
 
     return x, pull_back
+
+
+_SLOPES: dict[type[nn.Module], Callable[..., tuple[Tensor, Pullback]]] = {
+    nn.LeakyReLU: _leaky_relu,
+    nn.Conv2d: _convolution,
+    nn.Linear: _linear,
+    nn.AvgPool2d: _average_pool,
+    nn.Flatten: _flatten,
+    nn.Sequential: _chain,
+    ResidualBlock: _residual_block,
+}
