@@ -20,6 +20,7 @@ from torch import nn
 
 from cytobalance.cells import create_images
 from cytobalance.config import read_study
+from cytobalance.devices import make_deterministic
 from cytobalance.gan.batches import Batches
 from cytobalance.gan.engine import Training
 from cytobalance.gan.generation import generate_cells
@@ -187,6 +188,7 @@ def compare_generation(settings, size: int, rounds: int) -> None:
 
 def main() -> None:
     """Compare, compare, compare."""
+    make_deterministic()  # as the stages run, and true fp32 on a GPU
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--width", type=int, default=64)

@@ -13,6 +13,7 @@ import torch
 from test_gan import GANS, TINY, make_batches, make_training
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cytobalance.devices import make_deterministic
 from cytobalance.gan.batches import Batches
 from cytobalance.gan.engine import LOG_EVERY, Training
 from cytobalance.gan.processes import Processes
@@ -92,3 +93,23 @@ def test_a_read_and_a_tensor_of_the_cpu_would_be_seen(processes):
         training.log()
     with pytest.raises(RuntimeError, match="device"):
         training.model.generator(torch.zeros(2, TINY.latent), torch.tensor([0, 1]))
+
+
+@pytest.fixture
+def tf32_by_default():
+    """cuDNN's default for convolutions, here for products of matrices too."""
+    switches = torch.backends.cudnn.conv, torch.backends.cuda.matmul
+    before = [switch.fp32_precision for switch in switches]
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    for switch in switches:
+        switch.fp32_precision = "tf32"
+    yield switches
+    for switch, precision in zip(switches, before, strict=True):
+        switch.fp32_precision = precision
+    torch.use_deterministic_algorithms(deterministic)
+
+
+def test_fp32_is_no_tf32_on_a_gpu(tf32_by_default):
+    make_deterministic()
+    assert [switch.fp32_precision for switch in tf32_by_default] == ["ieee", "ieee"]
+    assert torch.get_float32_matmul_precision() == "highest"
