@@ -9,6 +9,7 @@ from cytobalance.draw.diagnostics import draw_confusion, draw_curves, draw_relia
 from cytobalance.draw.material import Material
 from cytobalance.draw.report import write_report
 from cytobalance.draw.style import save_png
+from cytobalance.leftovers import remove_leftovers
 from cytobalance.metrics import read_metrics, write_metrics
 from cytobalance.runtime import atomic_file, atomic_folder, run_stage
 from cytobalance.score.findings import Findings, gather_findings, summarise
@@ -19,6 +20,7 @@ HOLD_OUT = Path("data/hold_out.csv")
 RECORDS = Path("metrics/classifiers")
 GANS = Path("metrics/gan")
 SHEETS = Path("plots/gan")
+LOSSES = Path("plots/losses")
 DATASET = Path("metrics/dataset.json")
 SUMMARY = Path("metrics/summary.json")
 PLOTS = Path("plots")
@@ -27,6 +29,9 @@ PLOTS = Path("plots")
 def main() -> None:
     """Compare the balancers, draw the charts, write summary, tables and page."""
     study = read_study()
+    if gone := remove_leftovers(study, (RECORDS, GANS, SHEETS, LOSSES)):
+        names = ", ".join(map(str, gone[:3])) + ", ..." * (len(gone) > 3)
+        print(f"removed what another study left: {len(gone)} files ({names})")
     findings = gather_findings(study, RECORDS, read_table(HOLD_OUT))
     write_metrics(SUMMARY, summarise(findings))
     print(SUMMARY.read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -118,9 +119,20 @@ def test_the_expert_moves_one_neutrophil_to_promyelocyte(study_folder):
     assert len(moved) >= 1
 
 
-def repro(folder):
-    """A fresh project with half the tiny study, run by DVC."""
+# What a user keeps beside the results.
+OWN = "plots/losses/heldout-mine.csv"
+
+
+def repro(folder, leftovers=False):
+    """A fresh project with half the tiny study, run by DVC.
+
+    leftovers: with the shipped study's metrics and pictures there, and a user's.
+    """
     folder.mkdir()
+    if leftovers:
+        for name in ("metrics", "plots"):
+            shutil.copytree(ROOT / name, folder / name)
+        (folder / OWN).write_text("mine")
     write_tiny_study(
         folder,
         protocols=["heldout"],
@@ -133,8 +145,15 @@ def repro(folder):
     return folder
 
 
+def list_results(folder):
+    """Every file of metrics and plots."""
+    paths = [*folder.glob("metrics/**/*.*"), *folder.glob("plots/**/*.*")]
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
+
+
 def test_two_runs_from_scratch_agree_and_a_clone_is_up_to_date(tmp_path):
-    one, two = repro(tmp_path / "one"), repro(tmp_path / "two")
+    one, two = repro(tmp_path / "one"), repro(tmp_path / "two", leftovers=True)
+    assert list_results(two) == sorted([OWN, *list_results(one)])
     assert (one / "dvc.lock").read_text() == (two / "dvc.lock").read_text()
     for metrics in ("metrics/summary.json", "metrics/dataset.json"):
         assert (one / metrics).read_text() == (two / metrics).read_text()

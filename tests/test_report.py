@@ -273,6 +273,38 @@ def test_one_protocol_alone_tells_only_what_it_can(study, tmp_path, protocol):
     assert ("can&#x27;t tell whether" in page_of(copy)) == (protocol == "paper")
 
 
+def test_what_another_study_left_goes_and_a_users_own_stays(study, tmp_path, capsys):
+    folder = tmp_path / "changed"
+    shutil.copytree(study, folder)
+    write_params(folder, protocols=["heldout"])
+    theirs = [
+        "metrics/classifiers/heldout-adasyn-sequential_cnn.json",
+        "metrics/classifiers/heldout-plain-resnet50.json",
+        "metrics/gan/heldout-dcgan.json",
+        "plots/gan/heldout-dcgan-closest.png",
+        "plots/losses/heldout-dcgan.csv",
+        "plots/losses/paper-c_wgan_gp.csv",
+    ]
+    own = [
+        "metrics/classifiers/heldout-mine.json",
+        "metrics/notes.json",
+        "plots/gan/before-c_wgan_gp.png",
+        "plots/losses/README",
+        "plots/losses/heldout-c_wgan_gp.csv",  # the study's
+    ]
+    for name in (*theirs, *own):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("{}")
+    run_in(folder, report.main)
+    assert "removed what another study left: 13 files" in capsys.readouterr().out
+    assert all((folder / name).exists() for name in own)
+    assert not any((folder / name).exists() for name in theirs)
+    for kind in ("metrics", "plots"):
+        assert not [*folder.glob(f"{kind}/*/paper-*")]
+    assert len([*folder.glob("metrics/*/*.json")]) == 3 + 1 + 1
+    assert len([*folder.glob("plots/gan/heldout-*.png")]) == 3
+
+
 def test_missing_record_ends_in_one_line(study, tmp_path, capsys):
     copy = tmp_path / "broken"
     shutil.copytree(study, copy)
