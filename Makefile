@@ -3,9 +3,10 @@ BIN := .venv/bin
 READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint format bench expert take requirements clean
+.PHONY: repro test lint format bench expert take requirements clean git
+.NOTPARALLEL: # what stops a run stops it before the installation
 
-repro: $(READY) ## set up, then run the study of params.yaml to the end
+repro: git $(READY) ## set up, then run the study of params.yaml to the end
 	dvc repro
 
 test: $(READY) ## set up, then run the tests
@@ -35,6 +36,12 @@ requirements: $(READY) ## compile requirements.in
 		uv pip compile --universal --python-version 3.11 --no-header --no-annotate \
 		--no-emit-index-url --quiet requirements.in; } > .requirements.partial
 	mv .requirements.partial requirements.txt
+
+git: # a zip from a forge holds no repository, without which DVC does nothing
+	@[ -e .git ] || git rev-parse --git-dir >/dev/null 2>&1 || { \
+		echo "error: no Git repository here, and DVC needs one; run: git init &&" \
+			"git add --all && git commit --message 'cytobalance as published'" >&2; \
+		exit 1; }
 
 clean: ## remove what a run makes; the archives and the cache stay
 	rm -rf .cache .pytest_cache .ruff_cache dvc_plots plots/report.html data/raw data/ingested \

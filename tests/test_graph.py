@@ -1,6 +1,8 @@
 """dvc.yaml against the code: deps, parameters and lists agree."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,16 @@ def test_a_stage_lists_the_parameter_groups_that_its_code_reads(stage):
         assert CLASS_INDEX & set(STAGES[stage]["deps"])
     optional = LISTS if "matrix" in STAGES[stage] else set()
     assert read & set(Study.model_fields) - optional <= listed
+
+
+def test_without_git_make_says_what_to_do_before_it_installs(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    done = subprocess.run(
+        ["make", "--jobs=2", "repro", "PYTHON=echo installing"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "git init" in done.stderr and "installing" not in done.stdout
