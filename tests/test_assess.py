@@ -145,8 +145,8 @@ def test_inception_score_runs_from_one_to_the_number_of_classes():
     assert inception_score(sure)[0] == pytest.approx(4, rel=0.05)
     assert inception_score(np.ones((400, 4)))[0] == pytest.approx(1)
     stream = np.random.default_rng(1)
-    logits = stream.normal(size=(200, 4)) * 2
-    order = np.random.RandomState(2020).permutation(200)
+    logits = stream.normal(size=(400, 4)) * 2
+    order = np.random.RandomState(2020).permutation(400)
     chances = np.exp(logits[order])
     chances /= chances.sum(1, keepdims=True)
     parts = []
@@ -156,6 +156,22 @@ def test_inception_score_runs_from_one_to_the_number_of_classes():
     mean, deviation = inception_score(logits)
     assert mean == pytest.approx(np.mean(parts), rel=1e-3)
     assert deviation == pytest.approx(np.std(parts), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes", "best"), [(20, 10, 10), (100, 12, 12), (40, 1008, 40)]
+)
+def test_a_perfect_set_of_few_cells_gets_the_full_inception_score(cells, classes, best):
+    sure = np.eye(classes)[np.arange(cells) % classes] * 50
+    mean, deviation = inception_score(sure)
+    assert mean == pytest.approx(best, rel=0.01)
+    assert deviation is None  # one part alone
+
+
+def test_inception_score_takes_more_parts_where_they_are_large_enough():
+    logits = np.random.default_rng(3).normal(size=(100, 4))
+    assert inception_score(logits[:79])[1] is None
+    assert inception_score(logits[:80])[1] > 0
 
 
 def test_too_few_cells_give_no_number():

@@ -10,7 +10,7 @@ from cytobalance.runtime import atomic_file
 
 
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
-    """Write JSON atomically: five significant digits, NaN as null, a line a list."""
+    """Write JSON atomically: rounded by `_round`, NaN as null, a line a list."""
     with atomic_file(path) as partial:
         partial.write_text(_to_json(_plain(metrics)) + "\n", encoding="utf-8")
 
@@ -27,8 +27,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple | np.ndarray):
         return [_plain(item) for item in value]
     if isinstance(value, float | np.floating):
-        return float(f"{value:.5g}") if np.isfinite(value) else None
+        return _round(float(value)) if np.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _round(value: float) -> float:
+    """Five significant digits, and never less than four decimals.
+
+    So a large count keeps all of its digits, and a mean of counts over trials gives
+    their sum again.
+    """
+    return round(value, 4) if abs(value) >= 1 else float(f"{value:.5g}")
 
 
 def _to_json(value: Any, indent: str = "") -> str:

@@ -7,7 +7,7 @@ from cytobalance.draw import page
 from cytobalance.draw.galleries import show_hits, show_misses
 from cytobalance.draw.glossary import CAVEATS, CITATION, GLOSSARY
 from cytobalance.draw.material import Material
-from cytobalance.draw.wording import number, percent
+from cytobalance.draw.wording import mean_count, number, percent
 from cytobalance.score.findings import BASELINE, Findings
 from cytobalance.taxonomy import readable
 
@@ -33,7 +33,7 @@ def _name_confusions(record: dict[str, Any]) -> str:
     worst = record["test"]["all"]["top_confusions"][:2]
     texts = [
         f"{readable(c['actual'])} taken for {readable(c['predicted'])}: "
-        f"{c['cells']:.3g} cells, {percent(c['share'])} of the class"
+        f"{mean_count(c['cells'])} cells, {percent(c['share'])} of the class"
         for c in worst
     ]
     return "Most frequent: " + "; ".join(texts) + "." if texts else "No confusion."

@@ -39,7 +39,13 @@ def number(value: float | None) -> str:
     """1234 -> `1,234`, 0.123456 -> `0.1235`; None -> `not measured`."""
     if value is None:
         return "not measured"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    whole = isinstance(value, int) or abs(value) >= 1000  # no power of ten
+    return f"{value:,.0f}" if whole else f"{value:.4g}"
+
+
+def mean_count(value: float) -> str:
+    """A mean of counts over trials: 1234.0 -> `1,234`, 2.666 -> `2.7`."""
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 def span(low: float, high: float) -> str:

@@ -26,6 +26,8 @@ from torch_fidelity.metric_prc import (
 DISTANCES = ("fid", "kid_mean", "kid_sd", "precision", "recall", "density", "coverage")
 # Fewer cells than this give no distribution to compare.
 LEAST_CELLS = 20
+# Parts of an inception score, and cells of one for each class, at least (ours).
+PARTS, CELLS_OF_PART = 10, 10
 # Neighbours of density and coverage (Naeem 2020); precision and recall have 3.
 NEIGHBOURS = 5
 
@@ -54,13 +56,18 @@ def kernel_distance(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, flo
     return found[KEY_METRIC_KID_MEAN], found[KEY_METRIC_KID_STD]
 
 
-def inception_score(logits: np.ndarray) -> tuple[float, float]:
-    """IS (Salimans 2016), mean and deviation over 10 parts, from logits [N, classes].
+def inception_score(logits: np.ndarray) -> tuple[float, float | None]:
+    """IS (Salimans 2016), mean and deviation over parts, from logits [N, classes].
 
-    From 1 up to the number of classes that the scoring network knows.
+    From 1 up to the number of classes that the scoring network knows, or to N where
+    that is less. A part of n cells can't score above n, so Salimans' ten parts of
+    5,000 become fewer where one would hold less than CELLS_OF_PART cells a class of
+    the network; of one part alone there is no deviation.
     """
-    found = isc_features_to_metric(_tensor(logits), splits=10)
-    return found[KEY_METRIC_ISC_MEAN], found[KEY_METRIC_ISC_STD]
+    parts = min(PARTS, len(logits) // (CELLS_OF_PART * logits.shape[1])) or 1
+    found = isc_features_to_metric(_tensor(logits), splits=parts)
+    deviation = found[KEY_METRIC_ISC_STD] if parts > 1 else None
+    return found[KEY_METRIC_ISC_MEAN], deviation
 
 
 def precision_recall(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cytobalance.score.distributions import DISTANCES, LEAST_CELLS
+from cytobalance.score.distributions import CELLS_OF_PART, DISTANCES, LEAST_CELLS
 from cytobalance.score.memorisation import LEAST_HELD_OUT, LEAST_TRAINING, LEVEL
 
 INCEPTION_SCORES = ("is_mean", "is_sd")
@@ -58,7 +58,11 @@ def note_missing(
     if viewed:
         few = f"below {LEAST_CELLS} real or synthetic cells"
         reasons[DISTANCES[1:]] = few
-        reasons[INCEPTION_SCORES] = f"below {LEAST_CELLS} synthetic cells"
+        reasons[INCEPTION_SCORES[:1]] = f"below {LEAST_CELLS} synthetic cells"
+        reasons[INCEPTION_SCORES[1:]] = (
+            f"below {2 * CELLS_OF_PART} synthetic cells for each class of the scoring "
+            "network, which make one part and no deviation"
+        )
         reasons[DISTANCES[:1]] = f"with no more cells than features, or {few}"
     places = {"overall": overall, **classes}
     if overall["held_out_cells"]:
