@@ -116,6 +116,7 @@ def test_new_images_take_their_room_at_once(tmp_path):
     "error, line",
     [
         (StudyError("do this"), "do this"),
+        (StudyError("Icon\r and a\nb"), r"Icon\r and a\nb"),
         (OSError(errno.ENOSPC, "No space left on device"), "make room"),
         (torch.OutOfMemoryError("CUDA out of memory"), "lower the stage's share"),
         (MemoryError(), "lower the stage's share"),

@@ -164,3 +164,32 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
     path.write_text(text.replace("study:\n", "study:\n  seed: 1\n"), encoding="utf-8")
     with pytest.raises(StudyError, match="`seed` stands twice"):
         read_study(path)
+
+
+LAB = """sources:
+  lab:
+    layout: folder
+    origin: published
+    archive: lab
+    codes:
+      Mono: monocyte
+      {}: basophil
+"""
+
+
+@pytest.mark.parametrize(
+    "key", ["0", "0001", "NO", "on", "1.5", "1e3", "null", "~", "2024-01-01"]
+)
+def test_a_key_that_yaml_takes_for_no_text_must_stand_in_quotes(key, tmp_path):
+    path = tmp_path / "params.yaml"
+    text = SHIPPED.read_text(encoding="utf-8")
+    path.write_text(text.replace("sources:\n", LAB.format(key), 1), encoding="utf-8")
+    line = 1 + path.read_text().splitlines().index(f"      {key}: basophil")
+    with pytest.raises(StudyError) as caught:
+        read_study(path)
+    message = str(caught.value)
+    assert f"key `{key}` in line {line}" in message
+    assert message.endswith(f"put it in quotes: '{key}'")
+    quoted = text.replace("sources:\n", LAB.format(f"'{key}'"), 1)
+    path.write_text(quoted, encoding="utf-8")
+    assert read_study(path).sources["lab"].codes[key] == "basophil"

@@ -1,11 +1,15 @@
 """Pictures of cells: pixels stay pixels, bytes stay bytes, simulated is marked."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
+from cytobalance.cells import CellSet
 from cytobalance.draw.closest import describe, draw_closest_sheet, pick_closest
+from cytobalance.draw.dataset import draw_class_counts, draw_samples
+from cytobalance.draw.duplicates import draw_gallery, draw_review
 from cytobalance.draw.montage import enlarge, montage
 from cytobalance.draw.progress import draw_progress_sheet
 from cytobalance.draw.sheet import draw_gan_sheet
@@ -125,6 +129,49 @@ def test_closest_sheet_without_held_out_or_synthetic_cells(tmp_path, copier):
     assert len(pixels_of(path, RED)) == (32 * 32 - 64) * 9
     draw_closest_sheet({"monoblast": searched(none)}, path, "t", True)
     assert path.stat().st_size > 0
+
+
+NAMES = ("a $x$ b", r"$\frac{$", r"\_^$$", "Icon\r", "a\nb", "單核球", "&<'\"")
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("name", NAMES)
+def test_titles_and_files_are_no_formulas(name, tmp_path):
+    table = pd.DataFrame({"file": [f"x/{name}", "y"]})
+    held = {"lab": CellSet(cells(2), table)}
+    review = pd.DataFrame(
+        {"cluster": "d1", "source": "lab", "file": table["file"], "type": name}
+        | {"proposed": "drop", "decision": ["", name]}
+    )
+    pairs = pd.DataFrame(
+        {"kind": "near", "source_a": "lab", "file_a": [f"x/{name}"]}
+        | {"source_b": "lab", "file_b": "y", "correlation": 0.9}
+    )
+    counts = pd.DataFrame({name: [3, 4]}, index=["basophil", "monoblast"])
+    draw_review(tmp_path / "1.png", review, held, name, False)
+    draw_gallery(tmp_path / "2.png", pairs, held, name, False)
+    draw_class_counts(tmp_path / "3.png", counts, name, False)
+    draw_samples(tmp_path / "4.png", {name: cells(2)}, name, False)
+    draw_gan_sheet(
+        {name: cells(1)},
+        {name: cells(1)},
+        tmp_path / "5.png",
+        name,
+        {name: (1, 1)},
+        True,
+    )
+    assert all((tmp_path / f"{k}.png").stat().st_size > 0 for k in range(1, 6))
+
+
+def test_a_dollar_is_drawn_as_one(tmp_path):
+    counts = pd.DataFrame({"lab": [3, 4]}, index=["basophil", "monoblast"])
+    widths = []
+    for number, title in enumerate(("$aaaaaaaaaa$", "aaaaaaaaaa")):
+        path = tmp_path / f"{number}.png"
+        draw_class_counts(path, counts, title, False)
+        top = np.asarray(Image.open(path).convert("L"))[:40]
+        widths.append(np.ptp(np.flatnonzero((top < 128).any(0))))
+    assert widths[0] > widths[1] + 10  # a formula would have no `$`, and lean
 
 
 def test_progress_sheet_shows_eight_moments_with_the_first_and_the_last(tmp_path):

@@ -161,6 +161,23 @@ def test_same_input_same_bytes(study):
     assert outputs() == first
 
 
+def test_a_subject_that_may_say_none_is_a_warning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path, CLASSES)
+    types = ("neutrophil", "monocyte")
+    subjects = ("NA", "NA", "NA", "unknown", "p1", "p1", "", "")
+    rows = [
+        (f"{k}.jpg", paint(k), types[k % 2], subject)
+        for k, subject in enumerate(subjects)
+    ]
+    write_source(tmp_path, "first", rows)
+    write_source(tmp_path, "second", [("a.jpg", paint(9), "monocyte", "")])
+    assert [w for w in run_all()["warnings"] if "subject" in w] == [
+        "3 cells of first have the subject 'NA' and are taken for one patient's: leave "
+        "the subject empty where it is not known"
+    ]
+
+
 def test_lost_and_doubled_files_are_refused():
     cells = pd.DataFrame({"source": ["x"], "file": ["a"], "cell_id": ["1"]})
     rejected = pd.DataFrame({"source": ["x"], "file": ["b"]})

@@ -1,5 +1,7 @@
 """Relabel maps: votes, rules, stale rows, and LMU's own re-annotations."""
 
+import unicodedata
+
 import pandas as pd
 import pytest
 
@@ -124,6 +126,43 @@ def test_a_file_that_is_no_map_says_so(tmp_path, monkeypatch, content, word):
         (tmp_path / "data/expert/map.csv").write_bytes(content)
     with pytest.raises(StudyError, match=word):
         read_maps(("map.csv",), ingested())
+
+
+def write_map(folder, text: str, name: str = "map.csv") -> None:
+    (folder / "data/expert").mkdir(parents=True, exist_ok=True)
+    (folder / "data/expert" / name).write_text(text, encoding="utf-8")
+
+
+HEAD = ",".join(MAP_COLUMNS) + "\n"
+
+
+def test_a_map_whose_rows_hold_an_unquoted_comma_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    row = "lab,a,monocyte,myeloblast,x,,Jan 12, 2024\n"
+    write_map(tmp_path, HEAD + 169 * row)
+    with pytest.raises(StudyError, match=r"line 2 \(and 168 more rows\): 8 fields"):
+        read_maps(("map.csv",), ingested())
+    write_map(tmp_path, HEAD + row.replace("Jan 12, 2024", '"Jan 12, 2024"'))
+    assert read_maps(("map.csv",), ingested())["date"].tolist() == ["Jan 12, 2024"]
+
+
+def test_a_map_finds_its_files_whichever_way_accents_are_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    nfc, nfd = (unicodedata.normalize(form, "é/é") for form in ("NFC", "NFD"))
+    cells = ingested().replace({"file": {"a": nfd, "b": " b "}})
+    rows = f"lab,{nfc},monocyte,myeloblast,é,,\n\nlab,b,monocyte,monoblast,é,,\n"
+    written = HEAD.replace(",", ";") + rows.replace(",", ";")
+    write_map(tmp_path, written, unicodedata.normalize("NFD", "kärtchen.csv"))
+    maps = read_maps((unicodedata.normalize("NFC", "kärtchen.csv"),), cells)
+    table = relabel_cells(cells, maps, "majority")
+    assert table.loc[table["file"] == nfd, "type"].tolist() == ["myeloblast"]
+    assert table.loc[table["file"] == " b ", "type"].tolist() == ["monoblast"]
+    assert maps["where"].str.endswith(("line 2", "line 4")).all()
+    # One annotator, whose name is written in both ways, has one vote.
+    again = unicodedata.normalize("NFD", rows.partition("\n")[0])
+    write_map(tmp_path, HEAD + rows + again)
+    with pytest.raises(StudyError, match=r"map\.csv line 5 .*named this file before"):
+        relabel_cells(cells, read_maps(("map.csv",), cells), "majority")
 
 
 def kappa(a: pd.Series, b: pd.Series) -> float:

@@ -1,5 +1,7 @@
 """Clusters: the best copy stays, conflicts go to the experts, their word is applied."""
 
+import unicodedata
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -130,6 +132,26 @@ def test_a_stale_decision_is_refused():
 def test_no_duplicates_at_all_is_fine():
     clusters, review = resolve(members(*SAME).head(0), CLASSES, NONE, "drop")
     assert len(clusters) == len(review) == 0
+
+
+def test_a_decision_finds_its_file_whichever_way_accents_are_written(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/expert").mkdir(parents=True)
+    nfc, nfd = (unicodedata.normalize(form, "é.png") for form in ("NFC", "NFD"))
+    table = members(f"d2 x/{nfd} 33 eosinophil 90", "d2 x/n 33 neutrophil 90")
+    sheet = "source;file;decision;annotator;date\n" + f"x;{nfc};keep;me;\n"
+    path = tmp_path / "data/expert/done.csv"
+    path.write_text(sheet, encoding="utf-8")
+    said = read_decisions(("done.csv",), CLASSES, table)
+    assert actions(table, said)[f"x/{nfd}"] == "keep"
+    path.write_text(sheet + f"x;{nfd};drop;me;\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="different decisions"):
+        read_decisions(("done.csv",), CLASSES, table)
+    path.write_text(sheet + "x;n;drop\n", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"done\.csv, line 3: 3 fields"):
+        read_decisions(("done.csv",), CLASSES, table)
 
 
 def test_a_filled_review_sheet_is_read_as_it_is(tmp_path, monkeypatch):

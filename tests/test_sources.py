@@ -213,6 +213,24 @@ def test_bloodmnist_of_another_shape_is_refused(tmp_path):
         list_files("bloodmnist", tmp_path / "b.npz")
 
 
+@pytest.mark.parametrize(
+    ("labels", "word"),
+    [
+        (np.zeros((3, 1), np.uint8), "3 labels for 2 images of `train`"),
+        (np.zeros((2, 14), np.uint8), r"whole numbers \[N\] or \[N, 1\]"),
+        (np.zeros(2), "whole numbers"),
+        (np.array(1), "whole numbers"),
+        (np.array(["a", None]), "can't be read"),
+    ],
+)
+def test_bloodmnist_labels_that_do_not_fit_are_refused(labels, word, tmp_path):
+    images = np.zeros((2, 28, 28, 3), np.uint8)
+    np.savez(tmp_path / "b.npz", train_images=images, train_labels=labels)
+    with pytest.raises(StudyError, match=word) as caught:
+        list_files("bloodmnist", tmp_path / "b.npz")
+    assert "\n" not in str(caught.value)
+
+
 def test_folder_layout(tmp_path):
     files = {"set/Mono/1.png": png(), "set/Mono/a/2.png": png(), "3.png": png()}
     codes = {"Mono": "monocyte", "a": None}

@@ -14,13 +14,13 @@ def compose(name: str) -> str:
 
 
 class Names:
-    """Finds a name as it stands by any way of writing its accents."""
+    """Finds a name as it stands, whatever its accents and the blanks around it."""
 
     def __init__(self, names: Iterable[str]):
         self._as_they_stand = set(names)
         self._alike: dict[str, set[str]] = {}
         for name in self._as_they_stand:
-            self._alike.setdefault(compose(name), set()).add(name)
+            self._alike.setdefault(compose(name.strip()), set()).add(name)
 
     def find(self, *spellings: str) -> str | None:
         """The name that the first fitting spelling means; None where none fits.
@@ -30,7 +30,7 @@ class Names:
         for text in spellings:
             if text in self._as_they_stand:
                 return text
-            alike = self._alike.get(compose(text), set())
+            alike = self._alike.get(compose(text.strip()), set())
             if len(alike) == 1:
                 return next(iter(alike))
         return None

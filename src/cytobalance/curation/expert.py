@@ -40,7 +40,7 @@ def read_expert_files(
     held = {source: Names(rows["file"]) for source, rows in cells.groupby("source")}
     nothing = Names(())
     table["file"] = [
-        held.get(source, nothing).find(file, file.strip()) or file.strip()
+        held.get(source, nothing).find(file) or file.strip()
         for source, file in zip(table["source"], table["file"], strict=True)
     ]
     return table

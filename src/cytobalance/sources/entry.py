@@ -37,4 +37,4 @@ class Entry:
 
 def is_image_name(file: str) -> bool:
     """Whether the name ends as an image's does, in any case."""
-    return PurePosixPath(file).suffix.lower() in IMAGE_SUFFIXES
+    return PurePosixPath(file.rstrip()).suffix.lower() in IMAGE_SUFFIXES

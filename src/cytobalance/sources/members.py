@@ -17,7 +17,6 @@ MAX_BYTES = 256 * 2**20
 LITTER = (
     ("._", "macOS metadata"),
     (".DS", "macOS metadata"),
-    ("Icon\r", "macOS metadata"),
     ("Thumbs.db", "Windows metadata"),
     ("desktop.ini", "Windows metadata"),
 )
@@ -145,6 +144,8 @@ def _litter(file: str) -> str:
     for folder in path.parts[:-1]:
         if folder in LITTER_FOLDERS:
             return LITTER_FOLDERS[folder]
+    if path.name == "Icon\r":  # a folder's own picture
+        return "macOS metadata"
     for start, reason in LITTER:
         if path.name.startswith(start):
             return reason
