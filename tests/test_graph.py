@@ -111,6 +111,7 @@ def test_a_stage_lists_the_parameter_groups_that_its_code_reads(stage):
 def test_without_git_make_says_what_to_do_before_it_installs(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.txt").touch()
     done = subprocess.run(
         ["make", "--jobs=2", "repro", "PYTHON=echo installing"],
         cwd=tmp_path,
