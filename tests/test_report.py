@@ -305,6 +305,64 @@ def test_what_another_study_left_goes_and_a_users_own_stays(study, tmp_path, cap
     assert len([*folder.glob("plots/gan/heldout-*.png")]) == 3
 
 
+def evaluate_again(folder: Path, protocol: str, balancer: str) -> None:
+    words = ["--protocol", protocol, "--balancer", balancer]
+    run_in(folder, evaluate.main, *words, "--classifier", "sequential_cnn")
+
+
+def test_optimism_is_over_the_classes_that_both_protocols_test(study, tmp_path):
+    copy = tmp_path / "lacking"
+    shutil.copytree(study, copy)
+    for balancer in ("plain", "weighted"):
+        path = copy / f"data/predictions/paper-{balancer}-sequential_cnn.csv"
+        table = pd.read_csv(path)
+        tested = (table["part"] == "test") & (table["label"] == "monoblast")
+        table[~tested].to_csv(path, index=False)
+        evaluate_again(copy, "paper", balancer)
+    run_in(copy, report.main)
+    found = summary_of(copy)["sequential_cnn"]
+    assert found["optimism_without"] == {"plain": "monoblast", "weighted": "monoblast"}
+    # The dice of plain are alike under both protocols, so nothing is left.
+    recalls = {}
+    for protocol in PROTOCOLS:
+        name = f"metrics/classifiers/{protocol}-plain-sequential_cnn.json"
+        classes = json.loads((copy / name).read_text())["test"]["all"]["classes"]
+        shared = ("neutrophil", "lymphocyte")
+        recalls[protocol] = np.mean([classes[c]["recall"][0] for c in shared])
+    gap = recalls["paper"] - recalls["heldout"]
+    assert found["optimism"]["plain"] == pytest.approx(gap, abs=1e-5)
+    assert abs(gap) < 0.1
+    page = page_of(copy)
+    assert "points over plain on the classes that both test" in page
+    assert "<small>no interval</small></td><td>monoblast</td>" in page
+    # Under paper alone the scores say which means are over fewer classes.
+    params = yaml.safe_load((copy / "params.yaml").read_text())
+    params["protocols"] = ["paper"]
+    (copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    run_in(copy, report.main)
+    assert "plain has no test cells of monoblast: its means" in page_of(copy)
+    found = summary_of(copy)["sequential_cnn"]
+    assert found["untested"] == {"plain": "monoblast", "weighted": "monoblast"}
+
+
+def test_test_cells_of_one_patient_get_no_verdict(study, tmp_path):
+    copy = tmp_path / "patient"
+    shutil.copytree(study, copy)
+    parts = pd.read_csv(copy / "data/hold_out.csv", dtype={"cell_id": str})
+    parts.loc[parts["part"] == "test", "group"] = "one"
+    parts.to_csv(copy / "data/hold_out.csv", index=False)
+    columns = ["cell_id", "label", "group"]
+    parts[columns].to_csv(copy / "data/cells/cells.csv", index=False)
+    for balancer in RECALL:
+        evaluate_again(copy, "heldout", balancer)
+    run_in(copy, report.main)
+    found = summary_of(copy)["sequential_cnn"]["gain"]["weighted"]
+    assert found["verdict"] == "one group can't tell" and found["low"] is None
+    page = page_of(copy)
+    assert "All test cells are of one group" in page and "no interval" in page
+    assert "nan" not in re.sub(r"data:[^\"]*", "", page).lower()
+
+
 def test_missing_record_ends_in_one_line(study, tmp_path, capsys):
     copy = tmp_path / "broken"
     shutil.copytree(study, copy)

@@ -1,5 +1,7 @@
 """Did it help? Verdicts, pairing, and how a leak flatters."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from cytobalance.score.comparison import (
     rare_classes,
     rebuild_predictions,
 )
+from cytobalance.score.findings import rare_recall
 from cytobalance.score.predictions import Predictions
 
 CLASSES = ("common", "medium", "rare")
@@ -138,9 +141,17 @@ def test_the_fewer_trials_of_the_two_count():
     assert gain_of(made(label, [label, label]), made(label, label))["trials"] == 1
 
 
-def record_of(mean: float, low: float, high: float) -> dict:
+def record_of(mean: float, low: float, high: float, recall=(1.0, 1.0, 1.0)) -> dict:
+    """recall: of each class, None where it has no test cells."""
     score = {"balanced_accuracy": {"mean": mean, "low": low, "high": high}}
-    return {"test": {"all": {"overall": score}}}
+    classes = {
+        label: {"support": 0}
+        if value is None
+        else {"support": 9, "recall": [value, value - 0.1, value]}
+        for label, value in zip(CLASSES, recall, strict=True)
+    }
+    test = {"all": {"overall": score, "classes": classes}}
+    return {"classes": list(CLASSES), "test": test}
 
 
 def test_optimism_is_positive_where_the_published_order_flatters():
@@ -149,6 +160,39 @@ def test_optimism_is_positive_where_the_published_order_flatters():
     assert found["value"] == pytest.approx(0.15)
     assert found["low"] == pytest.approx(0.15 - np.hypot(0.01, 0.06))
     assert optimism(heldout, paper)["value"] < 0
+
+
+def test_optimism_compares_common_classes_alone():
+    # The class that paper does not test would be 16.7 points out of nothing.
+    paper = record_of(1.0, 0.9, 1.0, recall=(1.0, 1.0, None))
+    heldout = record_of(0.8333, 0.7, 0.9, recall=(1.0, 1.0, 0.5))
+    for pair in ((paper, heldout), (heldout, paper)):
+        found = optimism(*pair)
+        assert found["value"] == 0
+        assert found["low"] is None and found["high"] is None
+        assert found["left_out"] == ["rare"]
+    assert optimism(paper, paper)["low"] is not None
+    other = record_of(1.0, 0.9, 1.0, recall=(None, None, 1.0))
+    assert optimism(paper, other)["value"] is None
+    assert optimism(paper, other)["left_out"] == list(CLASSES)
+
+
+def test_recall_of_rare_classes_is_over_those_with_test_cells():
+    record = record_of(1.0, 0.9, 1.0, recall=(1.0, 0.5, None))
+    assert rare_recall(record, ["medium", "rare"]) == 0.5
+    assert rare_recall(record, ["rare"]) is None
+
+
+def test_test_cells_of_one_patient_give_no_interval_and_no_verdict():
+    label = np.repeat([0, 1, 2], [20, 10, 5])
+    one = np.zeros(35, int)
+    ours = replace(made(label, [label, label]), group=one)
+    theirs = replace(made(label, [(label + 1) % 3, label]), group=one)
+    found = gain_of(ours, theirs)
+    gain = found["balanced_accuracy"]
+    assert gain["value"] == 0.5
+    assert np.isnan([gain["low"], gain["high"], *found["recall"]["low"]]).all()
+    assert judge(gain, found["trials"]) == "one group can't tell"
 
 
 def test_rare_classes_are_the_smallest_third_by_real_training_cells():

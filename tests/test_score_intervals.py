@@ -85,6 +85,26 @@ def test_design_effect_is_one_for_unlike_cells_and_the_group_size_for_copies():
     assert design_effect(np.ones(2000), label, group) == 10  # can't tell: cautious
 
 
+def test_classes_of_one_patient_each_do_not_pass_for_unlike_cells():
+    # A patient a class: nothing shows how alike a patient's cells are, so each class
+    # counts as one cell, where the pooled estimate would say that all are unlike.
+    label = np.repeat([0, 1], 20)
+    hit = np.tile([1.0, 1.0, 0.0, 1.0], 10)
+    assert design_effect(hit, label, label) == 20
+    # Beside a class of several patients, that class alone tells.
+    group = np.concatenate([np.zeros(20, int), 1 + np.arange(20) // 10])
+    hit[20:] = np.repeat([1.0, 0.0], 10)
+    assert design_effect(hit, label, group) == pytest.approx(10)
+
+
+def test_one_patient_alone_gives_no_interval():
+    label = np.repeat([0, 1], [30, 6])
+    predicted = np.where(np.arange(36) % 4, label, 1 - label)
+    limits = interval(made(label, predicted, np.zeros(36, int)))
+    assert all(np.isnan(own).all() for own in limits.values())
+    assert limits["accuracy"].shape == (2,)
+
+
 def test_rare_class_that_was_all_right_leaves_doubt():
     label = np.repeat([0, 1], [300, 3])
     low, high = interval(made(label, label))["balanced_accuracy"]

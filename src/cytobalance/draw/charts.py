@@ -149,7 +149,7 @@ def draw_optimism(findings: Findings, classifier: str) -> Figure:
         ]
         for y, score in points:
             panel.plot(
-                [POINTS * score["low"], POINTS * score["high"]],
+                POINTS * np.array([score["low"], score["high"]], float),  # None: none
                 [y, y],
                 color=colour,
                 linewidth=2,

@@ -45,7 +45,10 @@ GLOSSARY = {
     "rare classes": (
         "the third of the classes with the fewest training cells before balancing."
     ),
-    "optimism": "score under protocol “paper” minus score under “heldout”.",
+    "optimism": (
+        "score under protocol “paper” minus score under “heldout”, over the classes "
+        "with test cells under both."
+    ),
     "calibration error (ECE)": (
         "the mean gap between confidence and the share that is right; 0 is perfect."
     ),

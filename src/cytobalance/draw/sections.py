@@ -6,13 +6,20 @@ from cytobalance.draw import page
 from cytobalance.draw.material import Material
 from cytobalance.draw.wording import (
     describe_balancer,
+    list_words,
     percent,
     point_span,
     points,
     span,
     word_of,
 )
-from cytobalance.score.findings import BASELINE, Findings, rare_recall, verdict
+from cytobalance.score.findings import (
+    BASELINE,
+    Findings,
+    rare_recall,
+    untested_classes,
+    verdict,
+)
 from cytobalance.taxonomy import readable
 
 
@@ -42,8 +49,18 @@ def show_scores(findings: Findings, protocol: str) -> list[str]:
             rows.append([first, scores[0], rare, *scores[1:]])
     header = ["balancer", "balanced accuracy", "recall, rare classes"]
     header += list(columns.values())[1:]
+    untested = untested_classes(findings.of(protocol, findings.study.classifiers[0]))
     return [
         page.table(header, rows, text=(0,)),
+        *(
+            page.paragraph(
+                f"{name} has no test cells of "
+                f"{list_words([readable(label) for label in labels])}: its means leave "
+                "them out, so compare them with care.",
+                "quiet",
+            )
+            for name, labels in untested.items()
+        ),
         page.paragraph(
             f"Test cells of protocol {protocol}; mean over trials, interval in "
             "brackets, standard deviation over trials after ±. Precision, F1 and "
@@ -151,7 +168,13 @@ def show_published_order(
     if "optimism" not in material.charts:
         return []
     rows = [
-        [escape(name), f"{points(v['value'])} <small>{point_span(v)}</small>"]
+        [
+            escape(name),
+            "–"
+            if v["value"] is None
+            else f"{points(v['value'])} <small>{point_span(v)}</small>",
+            escape(list_words([readable(c) for c in v["left_out"]]) or "none"),
+        ]
         for name, v in findings.optimism(classifier).items()
     ]
     return [
@@ -164,7 +187,15 @@ def show_published_order(
         page.picture(
             material.charts["optimism"],
             "Balanced accuracy under both protocols",
-            "Bars are intervals.",
+            "Bars are intervals. Each mark is over the classes that have such test "
+            "cells; the table compares the classes that both protocols test.",
         ),
-        page.table(["balancer", "optimism, points of balanced accuracy"], rows),
+        page.table(
+            [
+                "balancer",
+                "optimism, points of balanced accuracy",
+                "classes not compared, without test cells in one protocol",
+            ],
+            rows,
+        ),
     ]

@@ -1,13 +1,17 @@
 """The answer in plain words: did balancing help, by how much, which classes."""
 
+import math
 from typing import Any
 
 from cytobalance.score.comparison import (
     DID_NOT_HELP,
     HELPED,
     HURT,
+    ONE_GROUP,
     ONE_TRIAL,
     UNDECIDED,
+    mean_recall,
+    tested_classes,
 )
 from cytobalance.score.findings import BASELINE, Findings, verdict
 from cytobalance.taxonomy import readable
@@ -26,8 +30,18 @@ AGAINST = {
     HURT: "worse",
     DID_NOT_HELP: "no better",
     UNDECIDED: UNDECIDED,
+    ONE_GROUP: ONE_GROUP,
     ONE_TRIAL: ONE_TRIAL,
 }
+
+
+# In the place of limits that can't be had (docs/metrics.md).
+NO_INTERVAL = "no interval"
+
+
+def _is_missing(limit: float | None) -> bool:
+    """None in a record that was read, NaN in a gain just worked out."""
+    return limit is None or math.isnan(limit)
 
 
 def percent(value: float | None) -> str:
@@ -48,9 +62,9 @@ def mean_count(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0")
 
 
-def span(low: float, high: float) -> str:
-    """Limits in percent: `[78.0, 84.1]`."""
-    return f"[{100 * low:.1f}, {100 * high:.1f}]"
+def span(low: float | None, high: float | None) -> str:
+    """Limits in percent: `[78.0, 84.1]`; `no interval` where there are none."""
+    return NO_INTERVAL if _is_missing(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def points(value: float) -> str:
@@ -60,7 +74,9 @@ def points(value: float) -> str:
 
 
 def point_span(gain: dict[str, float]) -> str:
-    """Limits of a difference in points: `[−0.5, +6.7]`."""
+    """Limits of a difference in points: `[−0.5, +6.7]`; or `no interval`."""
+    if _is_missing(gain["low"]):
+        return NO_INTERVAL
     return f"[{points(gain['low'])}, {points(gain['high'])}]"
 
 
@@ -92,6 +108,11 @@ def lead(findings: Findings, classifier: str) -> str:
         )
     words = {name: verdict(gain) for name, gain in over_plain.items()}
     helped, hurt = ([n for n, w in words.items() if w == k] for k in (HELPED, HURT))
+    if ONE_GROUP in words.values():
+        return (
+            "All test cells are of one group, one patient say, which can't tell "
+            "whether balancing helped. Add cells of other subjects."
+        )
     if ONE_TRIAL in words.values():
         return (
             "One training of each classifier can't tell whether balancing helped. Set "
@@ -116,7 +137,9 @@ def lead(findings: Findings, classifier: str) -> str:
 def describe_chance(findings: Findings, classifier: str) -> str:
     """What to hold against the lead where several ways were tried; else nothing."""
     over_plain = findings.gains[classifier].get(BASELINE, {})
-    if len(over_plain) < 2 or ONE_TRIAL in map(verdict, over_plain.values()):
+    if len(over_plain) < 2 or {ONE_TRIAL, ONE_GROUP} & {
+        verdict(gain) for gain in over_plain.values()
+    }:
         return ""
     confidence = findings.of("heldout", classifier)[BASELINE]["confidence"]
     return (
@@ -184,22 +207,47 @@ def describe_classes(gain: dict[str, Any], classes: list[str]) -> str:
 
 def describe_optimism(findings: Findings, classifier: str) -> str:
     """What the published order would have claimed: of the GAN, or of the worst case."""
-    found = findings.optimism(classifier)
+    every = findings.optimism(classifier)
+    found = {name: v for name, v in every.items() if v["value"] is not None}
     if not found:
         return ""
     worst = max(found, key=lambda name: found[name]["value"])
-    name = findings.study.gans[0] if findings.study.gans else worst
-    paper = {
-        key: record["test"]["all"]["overall"]["balanced_accuracy"]["mean"]
-        for key, record in findings.of("paper", classifier).items()
-    }
-    lift = ""
-    if name != BASELINE:
-        lift = f", {points(paper[name] - paper[BASELINE])} points over {BASELINE}"
-    real = percent(paper[name] - found[name]["value"])
+    gan = findings.study.gans[0] if findings.study.gans else worst
+    name = gan if gan in found else worst
+    records = findings.of("paper", classifier)
+    heldout = findings.of("heldout", classifier)[name]
+    classes = [c for c in heldout["classes"] if c not in found[name]["left_out"]]
+    real = mean_recall(heldout, classes)
+    paper = mean_recall(records[name], classes)
+    without = describe_left_out(found[name]["left_out"])
     return (
         "Balancing first and splitting afterwards, as published, would have reported "
-        f"{percent(paper[name])} for {name}{lift}. On cells "
-        f"that were really held out it scores {real}: the published order differs by "
-        f"{points(found[name]['value'])} points {point_span(found[name])}."
+        f"{percent(paper)} for {name}{_lift(records, name)}. On cells "
+        f"that were really held out it scores {percent(real)}: the published order "
+        f"differs by {points(found[name]['value'])} points "
+        f"{point_span(found[name])}{without}."
+    )
+
+
+def _lift(records: dict[str, Any], name: str) -> str:
+    """`, +3.1 points over plain` under `paper`, on the classes that both test."""
+    if name == BASELINE:
+        return ""
+    pair = records[name], records[BASELINE]
+    tested = [tested_classes(record) for record in pair]
+    classes = [label for label in tested[0] if label in tested[1]]
+    ours, plain = (mean_recall(record, classes) for record in pair)
+    if ours is None or plain is None:
+        return ""
+    shared = "" if tested[0] == tested[1] else " on the classes that both test"
+    return f", {points(ours - plain)} points over {BASELINE}{shared}"
+
+
+def describe_left_out(labels: list[str]) -> str:
+    """`, without ...` the classes that two sets of test cells do not share."""
+    if not labels:
+        return ""
+    return (
+        f", without {list_words([readable(label) for label in labels])}, of which one "
+        "protocol has no test cells"
     )

@@ -27,6 +27,8 @@ DID_NOT_HELP, UNDECIDED = "did not help", "no difference shown"
 # Nothing of the chance in training is known then: by simulation one verdict in seven
 # would be false (docs/metrics.md).
 ONE_TRIAL = "one trial can't tell"
+# All test cells are of one patient, say: nothing is known of how patients differ.
+ONE_GROUP = "one group can't tell"
 
 
 def rare_classes(record: dict[str, Any]) -> list[str]:
@@ -95,7 +97,8 @@ def paired_gain(
     """Gain of `ours` over `theirs` in each score: value, low, high; lists for `recall`.
 
     `trials` is the smaller number of trials of the two. Both judged the same cells;
-    patients are drawn once for both, trials for each apart. Of the two imagined cells
+    patients are drawn once for both, trials for each apart; limits are NaN where all
+    cells are of one group. Of the two imagined cells
     of every class each classifier gets one right, so the interval leans towards no
     gain where a class has few cells.
     """
@@ -115,6 +118,8 @@ def paired_gain(
             for d, s in zip(drawn, seen, strict=True)
         ]
         edges = limits(draws[0] - draws[1], confidence)
+        if not ours.group.any():
+            edges = np.full_like(edges, np.nan)
         gains[key] = {
             "value": (seen[0][key].mean(0) - seen[1][key].mean(0)).tolist(),
             "low": edges[..., 0].tolist(),
@@ -125,6 +130,8 @@ def paired_gain(
 
 def judge(gain: dict[str, Any], trials: int) -> str:
     """The verdict on a gain in balanced accuracy, from its interval and the trials."""
+    if np.isnan(gain["low"]):
+        return ONE_GROUP
     if trials < 2:
         return ONE_TRIAL
     if gain["low"] > 0:
@@ -134,17 +141,43 @@ def judge(gain: dict[str, Any], trials: int) -> str:
     return DID_NOT_HELP if gain["high"] < WORTHWHILE else UNDECIDED
 
 
-def optimism(paper: dict[str, Any], heldout: dict[str, Any]) -> dict[str, float]:
+def tested_classes(record: dict[str, Any]) -> list[str]:
+    """Classes with test cells of a record, in class order: its means are over these."""
+    found = record["test"]["all"]["classes"]
+    return [label for label, scores in found.items() if scores["support"]]
+
+
+def mean_recall(record: dict[str, Any], classes: list[str]) -> float | None:
+    """Balanced accuracy over some of the tested classes alone; None without any."""
+    found = record["test"]["all"]["classes"]
+    values = [found[label]["recall"][0] for label in classes]
+    return sum(values) / len(values) if values else None
+
+
+def optimism(paper: dict[str, Any], heldout: dict[str, Any]) -> dict[str, Any]:
     """By how much the published order flatters: balanced accuracy, paper - heldout.
 
-    Two records of the same balancer and classifier. The two differ in their test
-    cells, so the interval joins the two intervals (Zou & Donner 2008, MOVER).
+    Two records of the same balancer and classifier: value, low, high, and `left_out`,
+    the classes without test cells in one of the two, which are not compared; value is
+    None where that leaves no class. The two differ in their test cells, so the
+    interval joins the two intervals (Zou & Donner 2008, MOVER); of differing classes
+    there are none to join, and the limits are None.
     """
+    tested = [tested_classes(record) for record in (paper, heldout)]
+    classes = [label for label in tested[0] if label in tested[1]]
+    left_out = [label for label in paper["classes"] if label not in classes]
+    if tested[0] != tested[1]:
+        a, b = (mean_recall(record, classes) for record in (paper, heldout))
+        value = None if a is None else a - b
+        return {"value": value, "low": None, "high": None, "left_out": left_out}
     a, b = (r["test"]["all"]["overall"]["balanced_accuracy"] for r in (paper, heldout))
     value = a["mean"] - b["mean"]
+    found = {"value": value, "low": None, "high": None, "left_out": left_out}
+    if None in (a["low"], b["low"]):
+        return found
     down = np.hypot(a["mean"] - a["low"], b["high"] - b["mean"])
     up = np.hypot(a["high"] - a["mean"], b["mean"] - b["low"])
-    return {"value": value, "low": value - down, "high": value + up}
+    return found | {"low": value - down, "high": value + up}
 
 
 def compare_all(

@@ -12,8 +12,10 @@ from cytobalance.runtime import StudyError
 from cytobalance.score.comparison import (
     compare_all,
     judge,
+    mean_recall,
     optimism,
     rare_classes,
+    tested_classes,
 )
 
 Record = dict[str, Any]
@@ -41,7 +43,7 @@ class Findings:
             if (protocol, balancer, classifier) in self.records
         }
 
-    def optimism(self, classifier: str) -> dict[str, dict[str, float]]:
+    def optimism(self, classifier: str) -> dict[str, dict[str, Any]]:
         """Balancer -> by how much the published order flatters it."""
         paper, heldout = self.of("paper", classifier), self.of("heldout", classifier)
         return {
@@ -94,11 +96,20 @@ def gather_findings(study: Study, folder: Path, hold_out: pd.DataFrame) -> Findi
 
 def rare_recall(record: Record, rare: list[str]) -> float | None:
     """Mean recall over the rare classes that have test cells."""
-    classes = record["test"]["all"]["classes"]
-    values = [
-        classes[label]["recall"][0] for label in rare if "recall" in classes[label]
-    ]
-    return sum(values) / len(values) if values else None
+    tested = tested_classes(record)
+    return mean_recall(record, [label for label in rare if label in tested])
+
+
+def untested_classes(records: dict[str, Record]) -> dict[str, list[str]]:
+    """Balancer -> classes without test cells, which its means leave out; where any.
+
+    Under `paper` each balancer has other test cells, so its means may be over others.
+    """
+    lacking = {
+        name: [c for c in record["classes"] if c not in tested_classes(record)]
+        for name, record in records.items()
+    }
+    return {name: labels for name, labels in lacking.items() if labels}
 
 
 def summarise(findings: Findings) -> dict[str, Any]:
@@ -127,11 +138,16 @@ def summarise(findings: Findings) -> dict[str, Any]:
             }
         if found := findings.optimism(classifier):
             part["optimism"] = {name: value["value"] for name, value in found.items()}
+            left_out = {n: ", ".join(v["left_out"]) for n, v in found.items()}
+            if any(left_out.values()):
+                part["optimism_without"] = {n: v for n, v in left_out.items() if v}
         elif "paper" in study.protocols:
             part["paper"] = {
                 name: {"balanced_accuracy": _mean(record, "balanced_accuracy")}
                 for name, record in findings.of("paper", classifier).items()
             }
+            if untested := untested_classes(findings.of("paper", classifier)):
+                part["untested"] = {n: ", ".join(v) for n, v in untested.items()}
         summary[classifier] = part
     return summary
 

@@ -53,13 +53,16 @@ def design_effect(hit: np.ndarray, label: np.ndarray, group: np.ndarray) -> floa
     """How many times alike cells of a group inflate the variance of a class's recall.
 
     hit: float [N], share of trials that are right; label, group: int [N]. Pooled over
-    all classes, since one rare class can't tell; at least 1 (Kish 1965). Where nothing
-    was missed it can't be estimated, and a class's cells of one group count as one.
+    all classes, since one rare class can't tell; at least 1 (Kish 1965). A class whose
+    cells are all of one group shows nothing of it and is left out. Where nothing is
+    left, or was missed, it can't be estimated, and a class's cells of one group count
+    as one.
     """
     cluster = label * (group.max() + 1) + group
     counts = np.bincount(label)
     rate = np.bincount(label, hit) / np.maximum(counts, 1)
-    residual = hit - rate[label]
+    several = np.bincount(np.unique(cluster) // (group.max() + 1)) > 1
+    residual = (hit - rate[label]) * several[label]
     spread = (residual**2).sum()
     if spread < 1e-12:
         return len(label) / len(np.unique(cluster))
@@ -150,8 +153,11 @@ def bootstrap(
 
     score: confusions [..., C, C] -> name -> [...]; seen: name -> float [T, ...], the
     scores as they are. The imagined cells widen the draws but must not shift them, so
-    the draws are centred on the observed mean.
+    the draws are centred on the observed mean. NaN where all cells are of one group:
+    one patient shows nothing of how patients differ.
     """
+    if not predictions.group.any():
+        return {name: np.full((*v.shape[1:], 2), np.nan) for name, v in seen.items()}
     confusions = resample_confusions([predictions], resamples, LEVEL, stream)[0]
     intervals = {}
     for name, values in score(confusions).items():
