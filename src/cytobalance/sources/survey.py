@@ -120,7 +120,7 @@ def explain_survey(now: dict, before: dict, incoming: Path) -> Iterator[str]:
 def _count(found: dict) -> str:
     return (
         f"{found['files']:,} file{'s' * (found['files'] != 1)}, "
-        f"{found['bytes']:,} bytes, sha256 {found['sha256']}"
+        f"{found['bytes']:,} bytes, sha256 {found['sha256'][:12]}"
     )
 
 
