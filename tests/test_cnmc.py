@@ -108,6 +108,13 @@ def test_the_entrants_layout_has_its_labelled_phase_2_as_the_test_part(
     [
         ({"phase2/1.bmp": "p/1.bmp", "phase2/2.bmp": "p/2.bmp"}, "none of its images"),
         ({"phase2.csv": "Phase_2/phase_2_labels.CSV"}, None),
+        (
+            {
+                "phase2/1.bmp": f"phase2/all/{UID}",
+                "phase2/2.bmp": "phase2/hem/UID_H9_1_2_hem.bmp",
+            },
+            None,
+        ),
         ({"phase2/1.bmp": "PHASE-2/1.bmp", "phase2/2.bmp": "PHASE-2/2.bmp"}, None),
     ],
 )

@@ -203,6 +203,7 @@ def test_a_row_a_box_is_a_cell_cut_out_of_its_field(tmp_path):
         "f/2.png (labels.csv line 9)": (
             "its box is in parts of the image; pixels are needed"
         ),
+        "f/2.png[0,0,20,70] (labels.csv line 13)": "listed again in labels.csv, alike",
         "labels.csv": "labels, not an image",
     }
 
@@ -233,6 +234,13 @@ def test_boxes_in_other_columns_are_refused_and_not_taken_for_whole_images(
     path = boxes_archive(tmp_path / "set.zip", "f/1.png,M,1,0,0,20,20\n", head)
     with pytest.raises(StudyError, match=f"columns {given}; .*xmin, ymin, xmax, ymax"):
         list_files("table", path, codes=M)
+
+
+def test_a_laboratorys_table_may_have_a_row_a_box_too(tmp_path):
+    table = "file,label,patient,xmin,ymin,xmax,ymax\n1.png,monocyte,7,1,2,21,22\n"
+    files = {"cells.csv": table.encode(), "images/1.png": png()}
+    found = list_files("eone", write_folder(tmp_path, files))
+    assert facts(found) == [("images/1.png[1,2,21,22]", "monocyte", "7")]
 
 
 def test_a_box_as_large_as_its_image_is_all_of_it():

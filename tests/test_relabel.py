@@ -4,7 +4,9 @@ import unicodedata
 
 import pandas as pd
 import pytest
+from archives import write_folder
 
+import map_annotations
 from cytobalance.curation.reannotations import lmu_reannotations
 from cytobalance.curation.relabel import (
     MAP_COLUMNS,
@@ -163,6 +165,22 @@ def test_a_map_finds_its_files_whichever_way_accents_are_written(tmp_path, monke
     write_map(tmp_path, HEAD + rows + again)
     with pytest.raises(StudyError, match=r"map\.csv line 5 .*named this file before"):
         relabel_cells(cells, read_maps(("map.csv",), cells), "majority")
+
+
+def test_second_opinions_go_to_every_folder_that_holds_the_image(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    table = "BAS/BAS_1.tiff BAS EOS UNC\nBAS/BAS_2.tiff BAS nan nan\n"
+    table += "EOS/EOS_1.tiff EOS EOS BAS\n"
+    files = {"annotations.dat": table.encode()}
+    write_folder(tmp_path / "data/raw/lmu", files)
+    cells = pd.DataFrame({"file": ["A/BAS/BAS_1.tiff", "B/BAS/BAS_1.tiff"]})
+    monkeypatch.setattr(map_annotations, "read_table", lambda path: cells)
+    maps = map_annotations.map_source("lmu")
+    assert list(maps.columns) == list(MAP_COLUMNS)
+    assert sorted(maps["file"]) == 2 * ["A/BAS/BAS_1.tiff"] + 2 * ["B/BAS/BAS_1.tiff"]
+    assert "4 second opinions, 2 on images not ingested" in capsys.readouterr().out
 
 
 def kappa(a: pd.Series, b: pd.Series) -> float:

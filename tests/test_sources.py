@@ -207,6 +207,12 @@ def test_a_compressed_tar_that_is_damaged_is_refused_as_a_whole(kind, tmp_path):
         list_files("pbc", path)
 
 
+def test_bloodmnist_is_an_npz(tmp_path):
+    files = {"train_labels.npy": b"x", "train/000001.ppm": png()}
+    with pytest.raises(StudyError, match=r"MedMNIST's \.npz file alone"):
+        list_files("bloodmnist", write_folder(tmp_path / "set", files))
+
+
 def test_bloodmnist_of_another_shape_is_refused(tmp_path):
     np.savez(tmp_path / "b.npz", train_images=np.zeros((2, 28, 28, 5), np.uint8))
     with pytest.raises(StudyError, match="must be uint8"):

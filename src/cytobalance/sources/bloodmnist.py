@@ -9,6 +9,7 @@ import numpy as np
 from cytobalance.runtime import StudyError
 from cytobalance.sources.entry import Entry
 from cytobalance.sources.members import Archive, Rejected, UnreadableError
+from cytobalance.sources.npz import NpzArchive
 
 # The set's own numbers. 3 joins myelocytes, metamyelocytes and promyelocytes.
 CODES = {
@@ -26,6 +27,10 @@ PARTS = {"train": "train", "val": "validation", "test": "test"}
 
 def list_entries(archive: Archive) -> Iterator[Entry | Rejected]:
     """Entries `<part>/<row>.ppm` with the number as label and the published part."""
+    if not isinstance(archive, NpzArchive):
+        raise StudyError(
+            f"{archive.path.name}: layout `bloodmnist` reads MedMNIST's .npz file alone"
+        )
     labels: dict[str, np.ndarray] = {}
     for file in archive.names():
         part = file.removesuffix("_labels.npy")

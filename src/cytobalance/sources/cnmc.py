@@ -44,7 +44,11 @@ def list_entries(archive: Archive) -> Iterator[Entry | Rejected]:
         if not is_image_name(file):
             continue
         if hit := NAME.fullmatch(path.name):
-            yield _entry(file, hit, path.parent.name, "train")
+            # Some give the preliminary images their names from the table.
+            renamed = any(PRELIMINARY.search(folder) for folder in path.parts[-3:-1])
+            found.add(path.name)
+            part = "test" if renamed else "train"
+            yield _entry(file, hit, path.parent.name, part)
         elif PRELIMINARY.search(path.parent.name):
             found.add(path.name)
             yield _preliminary(file, rows.get(path.name))
@@ -53,13 +57,14 @@ def list_entries(archive: Archive) -> Iterator[Entry | Rejected]:
         elif path.stem.isdigit():
             reason = "no label: its folder is none of the preliminary or final set"
             yield Rejected(file, reason)
-    if rows and found.isdisjoint(rows):
+    absent = [name for name, r in rows.items() if not {name, r["Patient_ID"]} & found]
+    if rows and len(absent) == len(rows):
         raise StudyError(
             f"{archive.path.name}: holds the table of the preliminary set, but none of "
             "its images; put them into a folder named phase2 or "
-            "C-NMC_test_prelim_phase_data"
+            "C-NMC_test_prelim_phase_data, or take the table out"
         )
-    yield from (Rejected(name, ABSENT) for name in rows if name not in found)
+    yield from (Rejected(name, ABSENT) for name in absent)
 
 
 def _take_rows(rows: dict[str, dict[str, str]], archive: Archive, file: str) -> None:

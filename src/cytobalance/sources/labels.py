@@ -93,9 +93,15 @@ def list_labels(archive: Archive, labels: Labels) -> Iterator[Entry | Rejected]:
                 place, reason = f"{name} ({labels.short} line {line})", str(error)
         if reason:
             rejected[place] = Rejected(place, reason, code, field=name)
-        elif listed.setdefault(entry.file, entry) != entry:
+            continue
+        held = listed.setdefault(entry.file, entry)
+        if held != entry:
             reason = f"listed twice in {labels.short}, not alike"
             rejected[entry.file] = Rejected(entry.file, reason)
+        elif held is not entry:
+            place = f"{entry.file} ({labels.short} line {line})"
+            reason = f"listed again in {labels.short}, alike"
+            rejected[place] = Rejected(place, reason, code, True, name)
     yield from rejected.values()
     yield from (entry for name, entry in listed.items() if name not in rejected)
     named = {name for name, _ in located}
