@@ -183,6 +183,15 @@ def test_too_few_cells_give_no_number():
     assert all(value is not None for name, value in found.items() if name != "fid")
 
 
+def test_the_least_cells_that_are_compared_give_every_number():
+    found = compare_distributions(clouds(20, 1), clouds(20, 2))
+    assert all(np.isfinite(value) for value in found.values())
+    one = np.repeat(clouds(1, 1), 20, axis=0)  # a GAN that makes one cell alone
+    found = compare_distributions(clouds(20, 2), one)
+    assert all(np.isfinite(value) for value in found.values())
+    assert found["recall"] == 0
+
+
 # Single cells
 
 
@@ -354,6 +363,11 @@ def test_every_missing_number_has_its_reason(cells):
     scores = assess_cells(cells)
     notes = "\n".join(scores["notes"])
     assert "coverage: null below 20 real or synthetic cells: basophil" in notes
+    assert "is_mean: null below 20 cells to score: basophil" in notes
+    one_part = "cells to score for each class that the network knows"
+    assert any(one_part in n and "monocyte" in n for n in scores["notes"])
+    assert scores["classes"]["monocyte"]["is_mean"] is not None
+    assert scores["classes"]["monocyte"]["is_sd"] is None
     assert scores["classes"]["basophil"]["psnr"] is None
     assert scores["overall"]["lpips"] is None and "lpips: null" in notes
     assert scores["overall"]["fid"] is not None

@@ -30,6 +30,7 @@ from cytobalance.score.notes import (
     COPIES,
     INCEPTION_SCORES,
     LABELLED,
+    LABELS,
     MEMORISED,
     OWN_FEATURES,
     PAIRED,
@@ -72,6 +73,7 @@ def assess_gan(
     for label in labels:
         view = views.get(label)
         classes[label] |= _compare(view and view["real"], view and view["synthetic"])
+    notes.append(LABELS)
     _score_labels(told, labels, overall, classes)
     _score_pairs(cells, searches, features, device, overall, classes, notes)
     _score_copies(searches, overall, classes, notes)

@@ -27,6 +27,11 @@ CLASS_INCEPTION_SCORE = (
     "With our classifier that is what right labels give, so more is a fault; with "
     "Inception it is variety, so more is better"
 )
+LABELS = (
+    "label_precision, label_recall, label_f1: whether our classifier names each "
+    "synthetic cell as the class that it was made for; overall they are means over the "
+    "classes with synthetic cells, label_accuracy is the share of all cells"
+)
 PAIRS = (
     "psnr, ssim, l1, l2, lpips: of each synthetic cell and the nearest (root mean "
     "square of pixels) of all real cells of its class that the GAN saw, turned and "
@@ -37,7 +42,8 @@ MEMORISED = (
     f"memorised: share of synthetic cells whose nearest training cell is nearer, "
     f"against the second nearest, than it is for {LEVEL:.0%} of held-out real cells of "
     f"the class (copy_level; root mean square of pixels; all training cells are "
-    f"searched, turned by quarters and mirrored too); about {LEVEL} is chance"
+    f"searched, turned by quarters and mirrored too); about {LEVEL} is chance; overall "
+    "the share of the cells of those classes that have a level"
 )
 SAW_ALL = (
     "floor, memorised, copy_level: null, since under this protocol the GAN saw test "
@@ -58,10 +64,10 @@ def note_missing(
     if viewed:
         few = f"below {LEAST_CELLS} real or synthetic cells"
         reasons[DISTANCES[1:]] = few
-        reasons[INCEPTION_SCORES[:1]] = f"below {LEAST_CELLS} synthetic cells"
+        reasons[INCEPTION_SCORES[:1]] = f"below {LEAST_CELLS} cells to score"
         reasons[INCEPTION_SCORES[1:]] = (
-            f"below {2 * CELLS_OF_PART} synthetic cells for each class of the scoring "
-            "network, which make one part and no deviation"
+            f"below {2 * CELLS_OF_PART} cells to score for each class that the network "
+            "knows, which make one part and no deviation"
         )
         reasons[DISTANCES[:1]] = f"with no more cells than features, or {few}"
     places = {"overall": overall, **classes}
