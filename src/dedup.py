@@ -12,13 +12,22 @@ from cytobalance.curation.duplicates import (
     find_pairs,
     name_clusters,
 )
-from cytobalance.curation.review import find_members, read_decisions, resolve
+from cytobalance.curation.review import (
+    find_members,
+    rank_cells,
+    read_decisions,
+    resolve,
+)
 from cytobalance.draw.duplicates import draw_gallery, draw_review
 from cytobalance.runtime import atomic_folder, run_stage
 
 INGESTED = Path("data/ingested")
 RELABELLED = Path("data/relabelled.csv")
 OUT = Path("data/duplicates")
+# More near copies than so many of one cell, or than this part of all cells (and so
+# many), are no accident: PBC has 2 in 9,382, and the 106 of C-NMC are exact.
+MANY_COPIES = 10
+MANY_PART = 0.05
 
 
 def main() -> None:
@@ -26,12 +35,13 @@ def main() -> None:
     cells = read_table(RELABELLED)
     folders = [INGESTED / source for source in study.sources]
     pairs = find_pairs(cells, Previews(folders), study.dedup)
-    members = find_members(cells, name_clusters(cells, pairs))
+    members = find_members(cells, name_clusters(cells, pairs, rank_cells(cells)))
     decisions = read_decisions(study.dedup.decisions, study.merge.classes, cells)
     clusters, review = resolve(
         members, study.merge.classes, decisions, study.dedup.conflicts
     )
     report(cells, pairs, clusters, review)
+    warn_of_many(len(cells), clusters)
 
     images = {source: read_cells(INGESTED / source) for source in study.sources}
     with atomic_folder(OUT) as folder:
@@ -60,10 +70,26 @@ def report(
     )
     waiting = review[review.groupby("cluster")["decision"].transform("max") == ""]
     if len(waiting):
+        files = pd.MultiIndex.from_frame(waiting[["source", "file"]])
+        lost = pd.MultiIndex.from_frame(gone[["source", "file"]]).isin(files).sum()
         print(
-            f"dedup: {waiting['cluster'].nunique()} clusters hold several classes and "
-            f"wait for an expert: fill in `decision` in {OUT / 'review.csv'}, save it "
-            "in data/expert and name it in dedup.decisions"
+            f"dedup: {waiting['cluster'].nunique()} clusters hold several classes, "
+            f"{lost} of their {len(waiting)} cells dropped, and wait for an expert: "
+            f"fill in `decision` in {OUT / 'review.csv'}, save it in data/expert and "
+            "name it in dedup.decisions"
+        )
+
+
+def warn_of_many(count: int, clusters: pd.DataFrame) -> None:
+    """Print a line where so many cells are near copies that they may be none."""
+    copies = clusters.groupby("cluster")["cell_id"].nunique() - 1
+    most = copies.max() if len(copies) else 0
+    if most > MANY_COPIES or copies.sum() > max(MANY_PART * count, MANY_COPIES):
+        print(
+            f"warning: {copies.sum()} of {count} cells are near copies of others, up "
+            f"to {most} of one: look at {OUT / 'gallery.png'}, and where they are "
+            "different cells raise dedup.min_correlation, lower dedup.max_difference "
+            "or set dedup.near: false"
         )
 
 

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,14 @@ from PIL import Image
 from cytobalance.config import read_study
 from cytobalance.curation.alignment import compare_pairs
 from cytobalance.curation.decode import preview
-from cytobalance.curation.duplicates import find_pairs, name_clusters
+from cytobalance.curation.duplicates import (
+    LONG_CHAIN,
+    find_pairs,
+    list_chained,
+    name_clusters,
+)
 from cytobalance.curation.hashes import WINDOWS, find_centres, hash_previews
-from cytobalance.curation.neighbours import find_close_pairs
+from cytobalance.curation.neighbours import COMMON, find_close_pairs, find_common
 
 
 def pairs_of(
@@ -151,12 +157,65 @@ def test_flat_pictures_are_compared_by_their_pixels_alone():
     }
 
 
-def test_clusters_join_copies_of_copies_but_not_fields():
+def test_a_cluster_is_a_cell_with_its_copies_and_no_field():
     cells = pd.DataFrame({"cell_id": list("fedcba")})
     pairs = pd.DataFrame(
         {"kind": ["near", "exact", "field"], "a": [0, 1, 3], "b": [1, 2, 4]}
     )
-    assert list(name_clusters(cells, pairs)) == ["dd", "dd", "dd", "", "", ""]
+    best = np.arange(6)
+    assert list(name_clusters(cells, pairs, best)) == ["dd", "dd", "dd", "", "", ""]
+
+
+def test_a_chain_of_pairs_is_cut_at_what_is_no_copy_of_the_best():
+    cells = pd.DataFrame({"cell_id": list("abcdef")})
+    # a - b - c - d - e: neighbours are pairs, the ends are not.
+    pairs = pd.DataFrame({"kind": "near", "a": range(4), "b": range(1, 5)})
+    first = name_clusters(cells, pairs, np.arange(6))
+    assert list(first) == ["da", "da", "dc", "dc", "", ""]
+    # The best cell, in the middle, has two copies; what is left at the ends stays.
+    middle = name_clusters(cells, pairs, np.array([2, 0, 1, 3, 4, 5]))
+    assert list(middle) == ["", "db", "db", "db", "", ""]
+
+
+def test_copies_of_one_cell_are_compared_with_each_other_too():
+    pairs = pd.DataFrame(
+        {
+            "kind": ["near", "near", "near", "field", "near"],
+            "a": [0, 0, 4, 6, 8],
+            "b": [1, 2, 5, 7, 9],
+        }
+    )
+    assert np.array(list_chained(10, pairs)).tolist() == [[1], [2]]
+    moves = ((0, 0), (0.025, 0), (-0.025, 0), (0, 0.02))
+    found = pairs_of([paint(9, move) for move in moves])
+    assert set(found) == set(combinations(range(4), 2))
+
+
+def test_a_long_chain_is_not_compared_in_full():
+    count = LONG_CHAIN + 1
+    pairs = pd.DataFrame({"kind": "near", "a": range(count - 1), "b": range(1, count)})
+    assert list_chained(count, pairs)[0].size == 0
+    assert list_chained(count - 1, pairs[:-1])[0].size == (count - 2) * (count - 3) / 2
+
+
+def test_a_hash_that_many_share_is_common_and_no_other():
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**64, 6000, dtype=np.uint64)
+    assert not find_common(hashes, 8).any()
+    hashes[::40] = 7 ^ (np.uint64(1) << rng.integers(0, 64, 150, dtype=np.uint64))
+    common = find_common(hashes, 8)
+    assert common[::40].all() and common.sum() == 150
+    hashes[::40][:75] = rng.integers(0, 2**64, 75, dtype=np.uint64)
+    assert not find_common(hashes[::80], 8).any()
+
+
+def test_cells_of_a_common_hash_are_counted_and_not_paired(capsys):
+    frames = [degrade(paint(3), quality) for quality in range(30, 90)]
+    assert len(pairs_of(frames)) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("warning: 60 cells look like many others")
+    assert said.count("\n") == 1 and "dedup.hash_distance" in said
+    assert len(pairs_of(frames[:COMMON])) == COMMON * (COMMON - 1) / 2
 
 
 def read_pbc(archive: zipfile.ZipFile, names: list[str]) -> list[np.ndarray]:

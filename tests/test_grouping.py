@@ -68,11 +68,20 @@ def test_a_cluster_within_one_subject_keeps_the_subjects_name():
 def test_two_cells_of_one_field_stay_together():
     table = cells("x/a 5", "x/b 4", "x/c 3")
     pairs = pd.DataFrame(
-        [["field", "x", "a", "x", "b"], ["near", "x", "b", "x", "c"]],
+        [["field", "x", "a", "x", "b"]],
         columns=["kind", "source_a", "file_a", "source_b", "file_b"],
     )
-    # Only `field` pairs count here: the others come as clusters.
     assert list(name_groups(table, NO_CLUSTERS, pairs)) == ["g4", "g4", "g3"]
+
+
+def test_a_chain_of_pairs_is_one_group_though_no_cluster():
+    table = cells("x/a 5", "x/b 4", "x/c 3", "x/d 2")
+    pairs = pd.DataFrame(
+        [["near", "x", "a", "x", "b"], ["near", "x", "b", "x", "c"]],
+        columns=["kind", "source_a", "file_a", "source_b", "file_b"],
+    )
+    found = clusters(d4="x/a x/b")
+    assert list(name_groups(table, found, pairs)) == ["g3", "g3", "g3", "g2"]
 
 
 def draw_made_up(sha256: str) -> bytes:

@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from cytobalance.curation.cutout import PREVIEW_SIDE, frame_cell
 from cytobalance.curation.jpeg import ORIENTATION, decode_jpeg, is_jpeg
 from cytobalance.curation.pixels import (
     Picture,
@@ -21,7 +22,6 @@ from cytobalance.curation.tiff import decode_tiff, is_tiff
 from cytobalance.sources.entry import Box
 from cytobalance.sources.members import UnreadableError
 
-PREVIEW_SIDE = 64
 PNG_DEPTH = 24  # where a PNG has its bits a sample: PNG specification, 11.2.1
 
 # Processes share the work out; and OpenCV's threads would not outlive a fork, so that
@@ -115,8 +115,12 @@ def shrink(pixels: np.ndarray, size: int) -> np.ndarray:
 
 
 def preview(pixels: np.ndarray) -> np.ndarray:
-    """Grey uint8 [64, 64] of the whole frame, for the search for duplicates."""
-    return shrink(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), PREVIEW_SIDE)
+    """Grey uint8 [64, 64] of `pixels` uint8 [H, W, 3], for the search for duplicates.
+
+    Of the whole frame, and of the cell alone where that lies on an empty background.
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return shrink(frame_cell(grey, pixels), PREVIEW_SIDE)
 
 
 def _decode_any(data: bytes, depth: int) -> Picture:

@@ -1,6 +1,8 @@
 """Find exact and near duplicates across all sources, and the clusters they form."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,14 @@ from scipy.sparse.csgraph import connected_components
 
 from cytobalance.curation.alignment import compare_pairs
 from cytobalance.curation.hashes import TURNS, WINDOWS, hash_previews, turn_images
-from cytobalance.curation.neighbours import find_close_pairs
+from cytobalance.curation.neighbours import find_close_pairs, find_common
 from cytobalance.groups import Dedup
 from cytobalance.runtime import count_cores, show_progress
 
 # Below this spread of grey levels a picture shows nothing to recognise.
 LEAST_CONTRAST = 3.0
+# Cells in a chain of pairs up to which each is compared with every other.
+LONG_CHAIN = 50
 CHUNK = 512  # previews that a thread hashes at a time
 PAIR_COLUMNS = (
     "kind",
@@ -94,9 +98,14 @@ def find_near(rows: np.ndarray, previews: Previews, dedup: Dedup) -> pd.DataFram
     turns = range(TURNS if dedup.turned else 1)
     hashes, shows = hash_rows(rows, previews, turns)
     rows, hashes = rows[shows], hashes[:, :, shows]
-    found = [_find_turned(turn, rows, hashes, previews, dedup) for turn in turns]
+    _report_common(hashes[0], dedup.hash_distance)
+    search = _Search(rows, hashes, previews, dedup)
+    found = [search.find_turned(turn) for turn in turns]
+    chained = list_chained(len(rows), pd.concat(found))
+    found += [search.compare(turn, *chained) for turn in turns]
     # A picture like its own mirror image is found in several turns: the first counts.
     table = pd.concat(found, ignore_index=True).drop_duplicates(["a", "b"])
+    table[["a", "b"]] = rows[table[["a", "b"]].to_numpy()]
     # Rounded, so that another CPU's last bits do not show.
     return table.sort_values(["a", "b"], ignore_index=True).round(3)
 
@@ -124,34 +133,75 @@ def hash_rows(
     return hashes, shows
 
 
-def _find_turned(
-    turn: int, rows: np.ndarray, hashes: np.ndarray, previews: Previews, dedup: Dedup
-) -> pd.DataFrame:
-    """Pairs whose second picture is turned; hashes: uint64 [turns, 2, N] of `rows`."""
-    first, second = _find_candidates(turn, hashes, dedup.hash_distance)
-    differ = np.bitwise_count(hashes[0][:, first] ^ hashes[turn][:, second]).min(0)
-    a, b = rows[first], rows[second]
-    reach = max(dedup.max_shift, dedup.field_shift)
-    found = compare_pairs(previews, a, b, reach, turn)
-    shift = np.maximum(np.abs(found.x), np.abs(found.y))
-    same = (
-        (found.difference <= dedup.max_difference)
-        & (found.correlation >= dedup.min_correlation)
-        & (shift <= reach)
-    )
-    return pd.DataFrame(
-        {
-            "kind": np.where(shift <= dedup.max_shift, "near", "field"),
-            "a": a,
-            "b": b,
-            "turn": turn,
-            "hash_distance": differ.astype(int),
-            "shift_x": found.x,
-            "shift_y": found.y,
-            "difference": found.difference,
-            "correlation": found.correlation,
-        }
-    )[same]
+def _report_common(hashes: np.ndarray, distance: int) -> None:
+    """Say for how many cells no near copy is sought; hashes: uint64 [2, N]."""
+    common = np.logical_and.reduce([find_common(row, distance) for row in hashes])
+    if common.any():
+        print(
+            f"warning: {common.sum()} cells look like many others in the coarse, so "
+            "that near copies of them are not sought; a smaller dedup.hash_distance "
+            "tells more of them apart"
+        )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What is compared: `rows` of the previews, their hashes uint64 [turns, 2, N]."""
+
+    rows: np.ndarray
+    hashes: np.ndarray
+    previews: Previews
+    dedup: Dedup
+
+    def find_turned(self, turn: int) -> pd.DataFrame:
+        """Near and field pairs whose second picture is turned; a, b: places in rows."""
+        distance = self.dedup.hash_distance
+        return self.compare(turn, *_find_candidates(turn, self.hashes, distance))
+
+    def compare(self, turn: int, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
+        """Those of the pairs (a, b) that are near or field, the second turned."""
+        dedup = self.dedup
+        differ = self.hashes[0][:, a] ^ self.hashes[turn][:, b]
+        reach = max(dedup.max_shift, dedup.field_shift)
+        rows = self.rows
+        found = compare_pairs(self.previews, rows[a], rows[b], reach, turn)
+        shift = np.maximum(np.abs(found.x), np.abs(found.y))
+        same = (
+            (found.difference <= dedup.max_difference)
+            & (found.correlation >= dedup.min_correlation)
+            & (shift <= reach)
+        )
+        return pd.DataFrame(
+            {
+                "kind": np.where(shift <= dedup.max_shift, "near", "field"),
+                "a": a,
+                "b": b,
+                "turn": turn,
+                "hash_distance": np.bitwise_count(differ).min(0).astype(int),
+                "shift_x": found.x,
+                "shift_y": found.y,
+                "difference": found.difference,
+                "correlation": found.correlation,
+            }
+        )[same]
+
+
+def list_chained(count: int, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs a < b (int64 [P]) that near pairs link by others alone; count: of cells.
+
+    Two copies of one cell may differ by more bits than either does from the cell; so
+    may the ends of a chain that are no copies. A comparison tells. Chains over
+    LONG_CHAIN are left as they are: to compare all their pairs takes too long.
+    """
+    near = pairs[pairs["kind"] == "near"]
+    part = connect(count, near["a"].to_numpy(), near["b"].to_numpy())
+    size = np.bincount(part, minlength=1)
+    several = np.flatnonzero((size[part] > 2) & (size[part] <= LONG_CHAIN))
+    members = pd.Series(several).groupby(part[several])
+    all_pairs = [np.array(list(combinations(rows, 2))) for _, rows in members]
+    a, b = np.concatenate([np.zeros((0, 2), int), *all_pairs]).T
+    known = np.isin(a * count + b, pairs["a"] * count + pairs["b"])
+    return a[~known], b[~known]
 
 
 def _find_candidates(
@@ -161,11 +211,11 @@ def _find_candidates(
     count = hashes.shape[2]
     found = [np.zeros(0, np.int64)]
     for upright, turned in zip(hashes[0], hashes[turn], strict=True):
-        if turn == 0:
-            first, second, _ = find_close_pairs(upright, distance)
-        else:
-            both = np.concatenate([upright, turned])
-            first, second, _ = find_close_pairs(both, distance)
+        both = upright if turn == 0 else np.concatenate([upright, turned])
+        rare = np.flatnonzero(~find_common(both, distance))
+        first, second, _ = find_close_pairs(both[rare], distance)
+        first, second = rare[first], rare[second]
+        if turn:
             second = second - count  # negative: both upright
         keep = first < second
         found.append(first[keep] * count + second[keep])
@@ -178,13 +228,34 @@ def connect(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return connected_components(links, directed=False)[1]
 
 
-def name_clusters(cells: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
+def name_clusters(
+    cells: pd.DataFrame, pairs: pd.DataFrame, best: np.ndarray
+) -> np.ndarray:
     """Cluster of each cell: `d` + smallest cell_id of the cluster, or "" for none.
 
-    Clusters join exact and near pairs; `field` pairs show different cells.
+    best: every row of `cells`, best first. A cluster is a cell and its own exact and
+    near copies, those that are not in the cluster of a better one. Copies of a copy
+    are not enough: a chain of pairs may lead to another cell. `field` pairs show
+    different cells.
     """
-    same = pairs[pairs["kind"] != "field"]
-    part = connect(len(cells), same["a"].to_numpy(), same["b"].to_numpy())
+    rank = np.empty(len(cells), int)
+    rank[best] = np.arange(len(cells))
+    exact, near = (pairs[pairs["kind"] == kind] for kind in ("exact", "near"))
+    same = connect(len(cells), exact["a"].to_numpy(), exact["b"].to_numpy())
+    rank = pd.Series(rank).groupby(same).min().to_numpy()  # of equal pixels, the best
+    a, b = same[near["a"]], same[near["b"]]
+    links = coo_array((np.ones(len(a), bool), (a, b)), shape=(len(rank), len(rank)))
+    links = (links + links.T).tocsr()
+    head = np.arange(len(rank))
+    taken = np.zeros(len(rank), bool)
+    linked = np.unique(np.concatenate([a, b]))
+    for node in linked[np.argsort(rank[linked])]:
+        if not taken[node]:
+            others = links.indices[links.indptr[node] : links.indptr[node + 1]]
+            others = others[~taken[others]]
+            head[others] = node
+            taken[others] = taken[node] = True
+    part = head[same]
     size = np.bincount(part, minlength=len(cells))[part]
     smallest = cells["cell_id"].groupby(part).transform("min")
     return np.where(size > 1, "d" + smallest, "")

@@ -14,9 +14,10 @@ def name_groups(
     """Group of every cell, dropped ones included.
 
     cells: source, file, cell_id, subject; clusters: source, file, cluster; pairs:
-    PAIR_COLUMNS, of which `field` pairs link cells too. Two subjects that share a
-    duplicate end in one group. A group is named `<source>/<subject>` where it is one
-    subject alone, and otherwise `g` + its smallest cell_id.
+    PAIR_COLUMNS, of every kind. A chain of pairs is one group, though a cluster is one
+    cell and its own copies: a group too large costs little, a leak much. Two subjects
+    that share a duplicate end in one group. A group is named `<source>/<subject>`
+    where it is one subject alone, and otherwise `g` + its smallest cell_id.
     """
     count = len(cells)
     row_of = pd.Series(np.arange(count), pd.MultiIndex.from_frame(cells[CELL]))
@@ -27,12 +28,11 @@ def name_groups(
     # Nodes: every cell, then every subject, then every cluster.
     cluster, names = pd.factorize(clusters["cluster"])
     members = _rows(row_of, clusters[CELL])
-    fields = pairs[pairs["kind"] == "field"]
-    a = [known, members, _rows(row_of, fields[["source_a", "file_a"]])]
+    a = [known, members, _rows(row_of, pairs[["source_a", "file_a"]])]
     b = [
         count + node[known],
         count + len(subjects) + cluster,
-        _rows(row_of, fields[["source_b", "file_b"]]),
+        _rows(row_of, pairs[["source_b", "file_b"]]),
     ]
     nodes = count + len(subjects) + len(names)
     part = connect(nodes, np.concatenate(a), np.concatenate(b))

@@ -6,6 +6,10 @@ from itertools import combinations
 import numpy as np
 
 BANDS = ((0, 21), (21, 21), (42, 22))  # first bit and number of bits of each band
+# A hash is common where it is close to more than COMMON of SAMPLE (all, of fewer). Of
+# 10,765 real cells none is close to more than two others.
+SAMPLE = 4096
+COMMON = 50
 PAIRS = 1_000_000  # candidate pairs compared at a time, to keep memory flat
 
 
@@ -36,6 +40,31 @@ def find_close_pairs(hashes: np.ndarray, distance: int) -> tuple[np.ndarray, ...
             found.append(np.minimum(a, b) * count + np.maximum(a, b))
     first, second = np.divmod(np.unique(np.concatenate(found)), max(count, 1))
     return first, second, np.bitwise_count(hashes[first] ^ hashes[second]).astype(int)
+
+
+def find_common(hashes: np.ndarray, distance: int) -> np.ndarray:
+    """Which of `hashes` (uint64 [N]) are common, bool [N]: they tell no cells apart.
+
+    Such is the hash of pictures that agree in what is not the cell. Their pairs would
+    be copies by chance, and too many to compare.
+    """
+    sample = hashes[:: -(-len(hashes) // SAMPLE) or 1]
+    # Two hashes close to a third are within twice the distance of each other: where
+    # none of the sample has so many of those, no hash is common, and no more is read.
+    if not _count_close(sample, sample, 2 * distance).max(initial=0) > COMMON:
+        return np.zeros(len(hashes), bool)
+    return _count_close(hashes, sample, distance) > COMMON
+
+
+def _count_close(hashes: np.ndarray, sample: np.ndarray, distance: int) -> np.ndarray:
+    """How many of `sample` each hash is close to, int [N]."""
+    counts = np.zeros(len(hashes), int)
+    step = max(1, PAIRS // max(len(sample), 1))
+    for start in range(0, len(hashes), step):
+        part = hashes[start : start + step, None]
+        close = np.bitwise_count(part ^ sample) <= distance
+        counts[start : start + step] = close.sum(axis=1)
+    return counts
 
 
 def _bucket_pairs(

@@ -54,21 +54,30 @@ def _list_types(classes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     return (*TYPES, *(name for names in classes.values() for name in names))
 
 
-def find_members(cells: pd.DataFrame, clusters: np.ndarray) -> pd.DataFrame:
-    """The cells that are in a cluster, best first within each.
+def rank_cells(cells: pd.DataFrame) -> np.ndarray:
+    """Rows of `cells` (RELABELLED_COLUMNS, in source order), best first.
 
-    cells: RELABELLED_COLUMNS in source order. Best: not dropped by the experts, then
-    the most pixels, then the order of sources, then the file's name.
+    Best: not dropped by the experts, then the most pixels, then the order of sources,
+    then the file's name.
     """
-    members = cells.assign(cluster=clusters, pixels=cells["width"] * cells["height"])
+    table = pd.DataFrame(
+        {
+            "out": cells["dropped"] != "",
+            "pixels": cells["width"] * cells["height"],
+            "order": pd.factorize(cells["source"])[0],
+            "file": cells["file"],
+        }
+    ).reset_index(drop=True)
+    table = table.sort_values(list(table), ascending=[True, False, True, True])
+    return table.index.to_numpy()
+
+
+def find_members(cells: pd.DataFrame, clusters: np.ndarray) -> pd.DataFrame:
+    """The cells that are in a cluster, best first within each, as in `rank_cells`."""
+    members = cells.assign(cluster=clusters, out=cells["dropped"] != "")
+    members = members.iloc[rank_cells(cells)]
     members = members[members["cluster"] != ""]
-    members["order"] = members["source"].map(
-        {source: place for place, source in enumerate(cells["source"].unique())}
-    )
-    members["out"] = members["dropped"] != ""
-    by = ["cluster", "out", "pixels", "order", "file"]
-    up = [True, True, False, True, True]
-    return members.sort_values(by, ascending=up).reset_index(drop=True)
+    return members.sort_values("cluster", kind="stable", ignore_index=True)
 
 
 def resolve(
