@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import tarfile
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -320,6 +321,23 @@ def test_download_places_what_lies_in_incoming(study):
     assert Path("data/raw/tree/deep/x.zip").exists()
     # What DVC will track shares no bytes on disk with what a user may overwrite.
     assert not Path("data/raw/mine/set.zip").samefile(path)
+
+
+def test_an_archive_is_found_whichever_way_its_accents_are_written(
+    study, tmp_path, monkeypatch
+):
+    nfc, nfd = (unicodedata.normalize(form, "é.zip") for form in ("NFC", "NFD"))
+    study({"mine": {"layout": "pbc", "archive": nfc}})
+    path = write_zip(tmp_path / "shelf" / nfd, FILES)
+    shelf = ["download.py", "--take", str(path.parent)]
+    monkeypatch.setattr("sys.argv", shelf)
+    download.main()
+    taken = Path("data/incoming") / nfc
+    assert taken.read_bytes() == path.read_bytes()
+    taken.rename(taken.with_name(nfd))
+    monkeypatch.setattr("sys.argv", ["download.py"])
+    download.main()
+    assert (Path("data/raw/mine") / nfd).read_bytes() == path.read_bytes()
 
 
 def test_download_checks_the_checksum_of_a_placed_archive(study):

@@ -6,6 +6,7 @@ names are compared in the first, and kept as they stand.
 
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def compose(name: str) -> str:
@@ -34,3 +35,12 @@ class Names:
             if len(alike) == 1:
                 return next(iter(alike))
         return None
+
+
+def find_path(folder: Path, name: str) -> Path:
+    """The file or folder `name` in `folder`, whichever way its accents are written.
+
+    The path as given where there is none.
+    """
+    held = Names(path.name for path in folder.iterdir()) if folder.is_dir() else None
+    return folder / ((held and held.find(name)) or name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.names import Names, compose
+from cytobalance.names import Names, compose, find_path
 from cytobalance.runtime import StudyError
 from cytobalance.sheets import read_sheet
 
@@ -47,15 +47,14 @@ def read_expert_files(
 
 
 def _find_file(name: str) -> Path:
-    """The file `name` in data/expert, whichever way its accents are written."""
-    files = EXPERT_FOLDER.iterdir() if EXPERT_FOLDER.is_dir() else ()
-    found = Names(path.name for path in files if path.is_file()).find(name)
-    if found is None:
+    """The file `name` in data/expert."""
+    path = find_path(EXPERT_FOLDER, name)
+    if not path.is_file():
         raise StudyError(
-            f"{EXPERT_FOLDER / name} is missing; put the file there or take `{name}` "
+            f"{path} is missing; put the file there or take `{name}` "
             "out of params.yaml (simulated study: `make expert` writes it)"
         )
-    return EXPERT_FOLDER / found
+    return path
 
 
 def name_rows(rows: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cytobalance.config import Study
 from cytobalance.groups import Source
+from cytobalance.names import find_path
 from cytobalance.runtime import StudyError
 from cytobalance.sources.catalogue import explain_placing, find_public
 from cytobalance.sources.fetch import check_file, fetch
@@ -20,7 +21,7 @@ def obtain(name: str, source: Source, incoming: Path, fetched: Path) -> Path:
     so that another address is asked anew. Raises StudyError with numbered steps where
     the archive can only be placed by hand.
     """
-    path = incoming / source.archive
+    path = find_path(incoming, source.archive)
     checksum = f"sha256:{source.sha256}" if source.sha256 else None
     if path.is_dir():
         if not any(path.iterdir()):
@@ -87,14 +88,18 @@ def take(study: Study, shelf: Path, incoming: Path, replace: bool) -> list[str]:
     folder has none of them, or where another lies there and `replace` is not set.
     """
     wanted = list(dict.fromkeys(s.archive for s in study.sources.values() if s.archive))
-    found = [name for name in wanted if (shelf / name).exists()]
+    found = [name for name in wanted if find_path(shelf, name).exists()]
     if not found:
         raise StudyError(
             f"{shelf} holds none of the archives that params.yaml names: "
             + (", ".join(wanted) or "it names none, all sources are simulated")
         )
-    there = [name for name in found if os.path.lexists(incoming / name)]
-    same = [name for name in there if _is_same(shelf / name, incoming / name)]
+    there = [name for name in found if os.path.lexists(find_path(incoming, name))]
+    same = [
+        name
+        for name in there
+        if _is_same(find_path(shelf, name), find_path(incoming, name))
+    ]
     other = [name for name in there if name not in same]
     if other and not replace:
         raise StudyError(
@@ -110,7 +115,7 @@ def take(study: Study, shelf: Path, incoming: Path, replace: bool) -> list[str]:
         elif name in same:
             lines.append(f"{name}: lies in {incoming} already, the same")
         else:
-            _bring(shelf / name, incoming / name)
+            _bring(find_path(shelf, name), find_path(incoming, name))
             done = "replaced in" if name in other else "taken into"
             lines.append(f"{name}: {done} {incoming}")
     return lines

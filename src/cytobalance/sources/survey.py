@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cytobalance.config import Study
 from cytobalance.groups import Source
+from cytobalance.names import find_path
 from cytobalance.runtime import StudyError, show_progress
 
 
@@ -37,7 +38,7 @@ def _found(survey: dict) -> dict[str, dict | None]:
 def _describe_source(source: Source, incoming: Path, known: dict | None) -> dict:
     if source.origin == "simulated":
         return {"layout": source.layout}
-    path = incoming / source.archive
+    path = find_path(incoming, source.archive)
     lies = os.path.lexists(path)
     return {
         "archive": source.archive,
@@ -98,7 +99,7 @@ def explain_survey(now: dict, before: dict, incoming: Path) -> Iterator[str]:
     """A line an archive: what lies there, and whether that is new."""
     earlier = _found(before)
     for archive, found in _found(now).items():
-        path, known = incoming / archive, earlier.get(archive)
+        path, known = find_path(incoming, archive), earlier.get(archive)
         if not found:
             yield f"{path} is not there"
         elif not path.exists():
