@@ -28,7 +28,7 @@ expert: $(READY) ## the simulated expert's map, after a change of the simulator
 	python src/simulate_expert.py
 
 take: $(READY) ## make take FROM=folder [REPLACE=yes]: copy the archives to data/incoming
-	python src/download.py --take "$(FROM)" $(if $(REPLACE),--replace)
+	python src/download.py --take "$(FROM)" $(if $(filter yes,$(REPLACE)),--replace)
 
 requirements: $(READY) ## compile requirements.in
 	python -m pip install --quiet uv
