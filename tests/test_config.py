@@ -110,6 +110,10 @@ FAULTS = {
         lambda v: v["merge"].update(classes={"monocyte": ["monocyte"]}),
         ["merge.classes", "2"],
     ),
+    "a number for text": (
+        lambda v: v["study"].update(title=2022),
+        ["study.title", "put it in quotes", "2022"],
+    ),
     "no gan": (lambda v: v.update(gans=[]), ["gans"]),
     "no simulator": (lambda v: v.update(simulator=None), ["simulator"]),
 }

@@ -1,6 +1,7 @@
 """Read params.yaml, once and strictly: a whole study."""
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import get_args, get_origin
 
@@ -35,6 +36,9 @@ from cytobalance.groups import (
 )
 from cytobalance.runtime import StudyError
 from cytobalance.taxonomy import TYPES
+
+# What YAML makes of text without quotes.
+NO_TEXT = (bool, int, float, date)
 
 
 class Study(Group):
@@ -206,6 +210,8 @@ def _explain(error: ValidationError, place: tuple[str, ...] = ()) -> str:
             parts.append(f"{key}: missing")
         else:
             message = item["msg"].removeprefix("Value error, ")
+            if item["type"] == "string_type" and isinstance(item["input"], NO_TEXT):
+                message += "; put it in quotes"
             given = "" if isinstance(item["input"], dict | BaseModel) else item["input"]
             parts.append(
                 f"{key}: {message}" + (f" (got {given!r})" if given != "" else "")

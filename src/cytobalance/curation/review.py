@@ -9,15 +9,17 @@ from cytobalance.taxonomy import TYPES
 
 DECISION_COLUMNS = ("source", "file", "decision", "annotator", "date")
 CLUSTER_COLUMNS = ("source", "file", "cell_id", "cluster", "action", "reason", "type")
+# One that is never empty stands last: Excel leaves out the last separators of rows
+# whose last cells are empty, and such rows count as short.
 REVIEW_COLUMNS = (
     "cluster",
     "source",
     "file",
     "type",
-    "proposed",
     "decision",
     "annotator",
     "date",
+    "proposed",
 )
 CELL = ["source", "file"]
 
