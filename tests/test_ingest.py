@@ -1,10 +1,9 @@
-"""The stages download and ingest, run as a user runs them, in a folder of their own."""
+"""The stage ingest, run as a user runs it, in a folder of its own."""
 
 import hashlib
 import io
 import os
 import tarfile
-import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -15,13 +14,11 @@ import pytest
 import yaml
 from PIL import Image
 
-import download
 import ingest
 from cytobalance.cells import REJECTED_COLUMNS, pixel_id, read_cells, read_table
 from cytobalance.curation import intake
 from cytobalance.curation.decode import crop_centre, preview, shrink
 from cytobalance.runtime import StudyError
-from cytobalance.sources.survey import fingerprint as survey_folder
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 COLUMNS = ["cell_id", "source", "file", "subject", "raw_label", "type"]
@@ -43,7 +40,6 @@ def png(pixels: np.ndarray) -> bytes:
 def study(tmp_path, monkeypatch):
     """Write params.yaml for the sources given and go to its folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["download.py"])
 
     def write(sources: dict, **groups) -> Path:
         values = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
@@ -310,178 +306,6 @@ def test_a_killed_worker_is_one_line(study, monkeypatch):
     monkeypatch.setattr(intake, "_decode_chunk", die)
     with pytest.raises(StudyError, match="killed"):
         ingest.main()
-
-
-def test_download_places_what_lies_in_incoming(study):
-    study({"mine": {"layout": "pbc"}, "tree": {"layout": "pbc", "archive": "tree"}})
-    path = write_zip(Path("data/incoming/set.zip"), FILES)
-    write_zip(Path("data/incoming/tree/deep/x.zip"), FILES)
-    download.main()
-    assert Path("data/raw/mine/set.zip").read_bytes() == path.read_bytes()
-    assert Path("data/raw/tree/deep/x.zip").exists()
-    # What DVC will track shares no bytes on disk with what a user may overwrite.
-    assert not Path("data/raw/mine/set.zip").samefile(path)
-
-
-def test_an_archive_is_found_whichever_way_its_accents_are_written(
-    study, tmp_path, monkeypatch
-):
-    nfc, nfd = (unicodedata.normalize(form, "é.zip") for form in ("NFC", "NFD"))
-    study({"mine": {"layout": "pbc", "archive": nfc}})
-    path = write_zip(tmp_path / "shelf" / nfd, FILES)
-    shelf = ["download.py", "--take", str(path.parent)]
-    monkeypatch.setattr("sys.argv", shelf)
-    download.main()
-    taken = Path("data/incoming") / nfc
-    assert taken.read_bytes() == path.read_bytes()
-    taken.rename(taken.with_name(nfd))
-    monkeypatch.setattr("sys.argv", ["download.py"])
-    download.main()
-    assert (Path("data/raw/mine") / nfd).read_bytes() == path.read_bytes()
-
-
-def test_download_checks_the_checksum_of_a_placed_archive(study):
-    study({"mine": {"layout": "pbc", "sha256": "0" * 64}})
-    write_zip(Path("data/incoming/set.zip"), FILES)
-    with pytest.raises(StudyError, match="sha256"):
-        download.main()
-    assert not Path("data/raw").exists()
-
-
-def test_download_fetches_from_a_local_path(study, tmp_path):
-    path = write_zip(tmp_path / "elsewhere" / "x.zip", FILES)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    study({"mine": {"layout": "pbc", "url": str(path), "sha256": digest}})
-    download.main()
-    assert Path("data/raw/mine/set.zip").read_bytes() == path.read_bytes()
-    path.unlink()
-    download.main()  # nothing is fetched twice
-    assert not Path("data/incoming").exists()  # that is the user's
-    other = write_zip(tmp_path / "elsewhere" / "y.zip", {"BA_9.png": png(smear(9))})
-    study({"mine": {"layout": "pbc", "url": str(other)}})
-    download.main()  # another address is asked anew
-    assert Path("data/raw/mine/set.zip").read_bytes() == other.read_bytes()
-
-
-def test_download_checks_the_checksum_of_a_folder(study):
-    write_zip(Path("data/incoming/lab/x.zip"), FILES)
-    digest = survey_folder(Path("data/incoming/lab"))["sha256"]
-    study({"mine": {"layout": "pbc", "archive": "lab", "sha256": digest}})
-    download.main()
-    write_zip(Path("data/incoming/lab/x.zip"), BAD)
-    with pytest.raises(StudyError, match=f"has the sha256 .*, not {digest}"):
-        download.main()
-
-
-def test_a_folder_with_what_can_not_be_copied_is_one_line(study):
-    study({"mine": {"layout": "pbc", "archive": "lab"}})
-    write_zip(Path("data/incoming/lab/x.zip"), FILES)
-    os.mkfifo("data/incoming/lab/pipe")
-    with pytest.raises(StudyError, match=r"lab/pipe.* can't be copied") as caught:
-        download.main()
-    assert "\n" not in str(caught.value)
-    assert not Path("data/raw").exists()
-
-
-@pytest.mark.parametrize(
-    ("layout", "words"),
-    [
-        ("mll", ["(1) open https://doi.org/", "Aspera", "data/incoming", "dvc repro"]),
-        ("cnmc", ["(1) open https://doi.org/", "Aspera", "data/incoming"]),
-        ("eone", ["(1) get the archive", "under the name set.zip", "(3)"]),
-    ],
-)
-def test_what_no_program_can_fetch_is_told_in_numbered_steps(study, layout, words):
-    codes = {"codes": {"all": "monocyte"}} if layout == "cnmc" else {}
-    study({"mine": {"layout": layout, **codes}})
-    with pytest.raises(StudyError) as caught:
-        download.main()
-    assert "\n" not in str(caught.value)
-    for word in ["source mine", *words]:
-        assert word in str(caught.value)
-
-
-def test_take_brings_the_archives_that_the_study_names(study, tmp_path, monkeypatch):
-    study({"mine": {"layout": "pbc"}, "more": {"layout": "pbc", "archive": "b.zip"}})
-    shelf = tmp_path / "usb stick"
-    path = write_zip(shelf / "set.zip", FILES)
-    write_zip(shelf / "other.zip", FILES)
-    monkeypatch.setattr("sys.argv", ["download.py", "--take", str(shelf)])
-    download.main()
-    assert [p.name for p in Path("data/incoming").iterdir()] == ["set.zip"]
-    assert Path("data/incoming/set.zip").read_bytes() == path.read_bytes()
-    assert not Path("data/raw").exists()
-    monkeypatch.setattr("sys.argv", ["download.py", "--take", str(tmp_path / "none")])
-    with pytest.raises(StudyError, match="none of the archives"):
-        download.main()
-
-
-@pytest.fixture
-def take(monkeypatch, capsys):
-    """Run `make take` from a folder; what it says."""
-
-    def run(shelf, *options):
-        arguments = ["download.py", "--take", str(shelf), *options]
-        monkeypatch.setattr("sys.argv", arguments)
-        download.main()
-        return capsys.readouterr().out
-
-    return run
-
-
-@pytest.mark.parametrize("kind", ["file", "folder"])
-def test_take_keeps_what_differs_unless_told_to_replace_it(study, tmp_path, take, kind):
-    name = "set.zip" if kind == "file" else "lab"
-    inside = "" if kind == "file" else "deep/x.zip"
-    study({"mine": {"layout": "pbc", "archive": name}})
-    old, new = tmp_path / "old", tmp_path / "new"
-    write_zip(old / name / inside, FILES)
-    path = write_zip(new / name / inside, {**FILES, "BA_9.png": png(smear(9))})
-    there = Path("data/incoming") / name / inside
-    assert take(old) == f"{name}: taken into data/incoming\n"
-    before = there.read_bytes()
-    with pytest.raises(StudyError, match=rf"other content.*{name}.*REPLACE=yes"):
-        take(new)
-    assert there.read_bytes() == before
-    assert take(old) == f"{name}: lies in data/incoming already, the same\n"
-    assert take(new, "--replace") == f"{name}: replaced in data/incoming\n"
-    assert there.read_bytes() == path.read_bytes()
-    assert [p.name for p in Path("data/incoming").iterdir()] == [name]
-    assert (old / name / inside).read_bytes() == before
-
-
-def test_take_notices_a_file_more_and_a_file_less(study, tmp_path, take):
-    study({"mine": {"layout": "pbc", "archive": "lab"}})
-    shelf = tmp_path / "shelf"
-    for name in ("a.zip", "b.zip"):
-        write_zip(shelf / "lab" / name, FILES)
-    take(shelf)
-    (shelf / "lab/b.zip").unlink()
-    with pytest.raises(StudyError, match="nothing is taken"):
-        take(shelf)
-    take(shelf, "--replace")
-    assert [p.name for p in Path("data/incoming/lab").iterdir()] == ["a.zip"]
-    write_zip(shelf / "lab/c.zip", FILES)
-    with pytest.raises(StudyError, match="nothing is taken"):
-        take(shelf)
-
-
-def test_take_refuses_all_or_brings_all_and_names_what_is_not_there(
-    study, tmp_path, take
-):
-    names = ("one.zip", "two.zip", "three.zip")
-    study({n[:-4]: {"layout": "pbc", "archive": n} for n in names})
-    for name in names[:2]:
-        write_zip(tmp_path / "shelf" / name, FILES)
-    write_zip(Path("data/incoming/two.zip"), BAD)
-    with pytest.raises(StudyError, match=r"name two\.zip;"):
-        take(tmp_path / "shelf")
-    assert not Path("data/incoming/one.zip").exists()
-    assert take(tmp_path / "shelf", "--replace").splitlines() == [
-        "one.zip: taken into data/incoming",
-        "two.zip: replaced in data/incoming",
-        f"three.zip: not in {tmp_path / 'shelf'}",
-    ]
 
 
 def test_real_bone_marrow_archive(study, real_data):
