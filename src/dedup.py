@@ -12,6 +12,12 @@ from cytobalance.curation.duplicates import (
     find_pairs,
     name_clusters,
 )
+from cytobalance.curation.families import (
+    FAMILY_COLUMNS,
+    count_families,
+    describe_families,
+)
+from cytobalance.curation.relatives import relate
 from cytobalance.curation.review import (
     find_members,
     rank_cells,
@@ -35,18 +41,27 @@ def main() -> None:
     cells = read_table(RELABELLED)
     folders = [INGESTED / source for source in study.sources]
     pairs = find_pairs(cells, Previews(folders), study.dedup)
-    members = find_members(cells, name_clusters(cells, pairs, rank_cells(cells)))
+    copies = name_clusters(cells, pairs, rank_cells(cells))
+    members = find_members(cells, copies)
     decisions = read_decisions(study.dedup.decisions, study.merge.classes, cells)
     clusters, review = resolve(
         members, study.merge.classes, decisions, study.dedup.conflicts
     )
     report(cells, pairs, clusters, review)
     warn_of_many(len(cells), clusters)
+    families = pd.DataFrame(columns=list(FAMILY_COLUMNS))
+    counts = None
+    if study.dedup.related:
+        related, families = relate(cells, Previews(folders), pairs, copies)
+        pairs = pd.concat([pairs, related], ignore_index=True)
+        counts = count_families(families, study.merge.classes)
+    print(f"dedup: {describe_families(counts)}")
 
     images = {source: read_cells(INGESTED / source) for source in study.sources}
     with atomic_folder(OUT) as folder:
         write_table(folder / "clusters.csv", clusters)
         write_table(folder / "pairs.csv", pairs[list(PAIR_COLUMNS)])
+        write_table(folder / "families.csv", families)
         write_table(folder / "review.csv", review)
         title = study.study.title
         draw_review(folder / "review.png", review, images, title, study.simulated)

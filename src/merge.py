@@ -37,7 +37,8 @@ def main() -> None:
         # Later stages depend on this file, and not on all of `merge`.
         indices = pd.DataFrame({"index": range(len(study.classes))})
         write_table(folder / "classes.csv", indices.assign(label=study.classes))
-    census = take_census(study, table, rejected)
+    families = read_table(DUPLICATES / "families.csv")
+    census = take_census(study, table, rejected, families)
     write_metrics(METRICS, census)
     draw(study, read_cells(OUT))
     report(census)
@@ -69,6 +70,7 @@ def report(census: dict) -> None:
     for label, count in census["classes"].items():
         print(f"  {label}: {count}")
     print(f"merge: {census['groups']} groups, imbalance {census['imbalance']}")
+    print(f"merge: {census['related']['note']}")
     for warning in census["warnings"]:
         print(f"warning: {warning}")
 

@@ -156,7 +156,7 @@ def test_same_input_same_bytes(study):
         return {str(path): path.read_bytes() for path in made}
 
     first = outputs()
-    assert len(first) == 14
+    assert len(first) == 15
     assert first["data/cells/classes.csv"].startswith(b"index,label\n0,")
     assert outputs() == first
 

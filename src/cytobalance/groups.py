@@ -128,6 +128,7 @@ class Relabel(Group):
 class Dedup(Group):
     near: bool
     turned: bool
+    related: bool
     hash_distance: Annotated[int, Field(ge=0, le=16)]
     max_shift: Annotated[float, Field(ge=0, le=0.25)]
     field_shift: Annotated[float, Field(ge=0, le=0.25)]

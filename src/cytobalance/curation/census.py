@@ -3,6 +3,7 @@
 import pandas as pd
 
 from cytobalance.config import Study
+from cytobalance.curation.families import count_families, describe_families
 from cytobalance.taxonomy import TYPES
 
 # What people and programs write where no subject is known, small letters.
@@ -12,12 +13,15 @@ NO_SUBJECT = (
 )
 
 
-def take_census(study: Study, table: pd.DataFrame, rejected: pd.DataFrame) -> dict:
+def take_census(
+    study: Study, table: pd.DataFrame, rejected: pd.DataFrame, families: pd.DataFrame
+) -> dict:
     """metrics/dataset.json: plain numbers, in a stated order.
 
     table: every ingested cell with published_type, type, label, group and stage;
-    rejected: every file that was left out. Types come in the order of the taxonomy,
-    then those of the study's own by name; classes and sources in the study's order.
+    rejected: every file that was left out; families: FAMILY_COLUMNS. Types come in the
+    order of the taxonomy, then those of the study's own by name; classes and sources
+    in the study's order.
     """
     cells = table[table["stage"] == ""]
     classes = _count(cells["label"], study.classes)
@@ -42,10 +46,20 @@ def take_census(study: Study, table: pd.DataFrame, rejected: pd.DataFrame) -> di
             label: {source: int(n) for source, n in row.items() if n}
             for label, row in by_source.iterrows()
         },
+        "related": count_related(study, families),
         "groups": int(cells["group"].nunique()),
         "imbalance": round(max(classes.values()) / min(classes.values()), 2),
         "warnings": [*warn(by_source), *warn_of_subjects(cells)],
     }
+
+
+def count_related(study: Study, families: pd.DataFrame) -> dict:
+    """Whether related images were sought, their counts, and a line on both."""
+    counts = None
+    if study.dedup.related:
+        counts = count_families(families, study.merge.classes)
+    note = describe_families(counts)
+    return {"sought": study.dedup.related, **(counts or {}), "note": note}
 
 
 def count_by_source(study: Study, cells: pd.DataFrame) -> pd.DataFrame:

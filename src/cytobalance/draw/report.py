@@ -1,6 +1,7 @@
 """The report's page: the answer first, then all that it rests on."""
 
 from html import escape
+from typing import Any
 
 from cytobalance.draw import evidence, gans, page, sections
 from cytobalance.draw.material import Material
@@ -47,7 +48,7 @@ def write_report(findings: Findings, material: Material) -> str:
             f"seed {study.study.seed}.",
             "quiet",
         ),
-        _answer(findings, classifier),
+        _answer(findings, classifier, material.dataset),
         f"<nav>{links}</nav>",
     ]
     for name, section in parts.items():
@@ -60,7 +61,7 @@ def _anchor(name: str) -> str:
     return name.lower().replace(" ", "-")
 
 
-def _answer(findings: Findings, classifier: str) -> str:
+def _answer(findings: Findings, classifier: str, dataset: dict[str, Any]) -> str:
     """The box on top: verdict, a line a balancer, GAN against the rest, flattery."""
     parts = [page.paragraph(lead(findings, classifier), "lead")]
     if text := describe_chance(findings, classifier):
@@ -100,4 +101,7 @@ def _answer(findings: Findings, classifier: str) -> str:
         parts.append(page.paragraph(text))
     if gains:
         parts.append(page.paragraph(describe_test(findings, classifier), "quiet"))
+    if related := dataset.get("related"):
+        text = f"What the scores need: {related['note']}."
+        parts.append(page.paragraph(text, "quiet"))
     return f'<div class="answer">{"".join(parts)}</div>'
