@@ -38,25 +38,11 @@ def list_entries(archive: Archive) -> Iterator[Entry | Rejected]:
         if PRELIMINARY.search(name) and name.lower().endswith(".csv"):
             _take_rows(rows, archive, file)
             yield Rejected(file, "labels, not an image", by_rule=True)
-    found: set[str] = set()
-    for file in archive.names():
-        path = PurePosixPath(file)
-        if not is_image_name(file):
-            continue
-        if hit := NAME.fullmatch(path.name):
-            # Some give the preliminary images their names from the table.
-            renamed = any(PRELIMINARY.search(folder) for folder in path.parts[-3:-1])
-            found.add(path.name)
-            part = "test" if renamed else "train"
-            yield _entry(file, hit, path.parent.name, part)
-        elif PRELIMINARY.search(path.parent.name):
-            found.add(path.name)
-            yield _preliminary(file, rows.get(path.name))
-        elif FINAL.search(path.parent.name):
-            yield Rejected(file, "no label: final test set", by_rule=True)
-        elif path.stem.isdigit():
-            reason = "no label: its folder is none of the preliminary or final set"
-            yield Rejected(file, reason)
+    images = [file for file in archive.names() if is_image_name(file)]
+    for file in images:
+        if item := _enter(file, rows):
+            yield item
+    found = {PurePosixPath(file).name for file in images if _is_labelled(file)}
     absent = [name for name, r in rows.items() if not {name, r["Patient_ID"]} & found]
     if rows and len(absent) == len(rows):
         raise StudyError(
@@ -76,6 +62,30 @@ def _take_rows(rows: dict[str, dict[str, str]], archive: Archive, file: str) -> 
                 f"{file}, line {line}: {row['new_names']} stands twice, not alike; get "
                 "the table again"
             )
+
+
+def _is_labelled(file: str) -> bool:
+    """Whether an image is of the folds, or of the preliminary set."""
+    path = PurePosixPath(file)
+    in_set = PRELIMINARY.search(path.parent.name)
+    return bool(NAME.fullmatch(path.name) or in_set)
+
+
+def _enter(file: str, rows: dict[str, dict[str, str]]) -> Entry | Rejected | None:
+    """What an image is by its name and folder; None where it is none of the set's."""
+    path = PurePosixPath(file)
+    if hit := NAME.fullmatch(path.name):
+        # Some give the preliminary images their names from the table.
+        renamed = any(PRELIMINARY.search(folder) for folder in path.parts[-3:-1])
+        return _entry(file, hit, path.parent.name, "test" if renamed else "train")
+    if PRELIMINARY.search(path.parent.name):
+        return _preliminary(file, rows.get(path.name))
+    if FINAL.search(path.parent.name):
+        return Rejected(file, "no label: final test set", by_rule=True)
+    if path.stem.isdigit():
+        reason = "no label: its folder is none of the preliminary or final set"
+        return Rejected(file, reason)
+    return None
 
 
 def _entry(file: str, hit: re.Match, other: str, part: str) -> Entry | Rejected:
