@@ -8,7 +8,9 @@ from pathlib import Path
 from cytobalance.config import read_study
 from cytobalance.curation.intake import Intake, reasons, take_in
 from cytobalance.curation.pixels import find_depth
+from cytobalance.groups import Source
 from cytobalance.runtime import StudyError, atomic_file, atomic_folder, run_stage
+from cytobalance.sources.folder import list_pooled
 
 RAW = Path("data/raw")
 INGESTED = Path("data/ingested")
@@ -28,6 +30,8 @@ def main() -> None:
             with keep_rejected(name, folder):
                 intake = take_in(name, source, RAW / name, study.image.size, folder)
                 print_intake(name, intake)
+                if source.layout == "folder":
+                    print_pooled(name, source, intake)
                 if study.ingest.strict:
                     check_strict(name, intake)
     print(f"wrote {INGESTED}")
@@ -58,6 +62,15 @@ def print_intake(name: str, intake: Intake) -> None:
         )
     for reason, count in reasons(intake.rejected):
         print(f"{name}: left out {count}: {reason}")
+
+
+def print_pooled(name: str, source: Source, intake: Intake) -> None:
+    """Say which folders look like a published split that the study does not keep."""
+    if pooled := list_pooled(intake.cells["file"], source.parts):
+        print(
+            f"{name}: folders {', '.join(pooled)} are pooled and dealt anew; `parts` "
+            "in params.yaml keeps them as the published split"
+        )
 
 
 def check_strict(name: str, intake: Intake) -> None:

@@ -73,9 +73,13 @@ class Source(Group):
     crop: Annotated[float, Field(gt=0, le=1)] | Annotated[int, Field(ge=2)] = 1.0
     # Raw label -> type, beside the layout's own; null leaves a label out by rule.
     codes: dict[str, Name | None] = {}
+    # Layout `folder`: folder above the classes -> published part; others are pooled.
+    parts: dict[str, Literal["train", "validation", "test"]] = {}
 
     @model_validator(mode="after")
     def _check_origin(self):
+        if self.parts and self.layout != "folder":
+            raise ValueError("`parts` is for layout `folder` alone")
         if self.origin == "published" and not self.archive:
             raise ValueError("a published source needs `archive`, its file name")
         if self.origin == "simulated" and (self.archive or self.sha256 or self.url):

@@ -76,6 +76,8 @@ def list_source(name: str, source: Source, archive: Archive) -> Listing:
         else:
             entries.append(item)
     _check_codes(name, entries, codes)
+    if source.parts:
+        entries = folder.take_parts(name, entries, source.parts)
     for file in archive.names():
         if file not in seen:
             rejected[file] = _unlisted(file)
