@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cytobalance.cells import read_table
+from cytobalance.cells import hash_file, read_table
 from cytobalance.config import read_study
 from cytobalance.metrics import write_metrics
 from cytobalance.options import read_item
@@ -36,6 +36,7 @@ def main() -> None:
         for part in ("test", "validation")
     }
     test = parts["test"]
+    evaluate, seed = study.evaluate, study.study.seed
     split = read_table(SPLITS / protocol / f"{balancer}.csv")
     record = {
         "title": study.study.title,
@@ -47,26 +48,35 @@ def main() -> None:
         "confidence": study.evaluate.confidence,
         "resamples": study.evaluate.resamples,
         "classes": study.classes,
+        # By this `predict` knows the classifier that these scores are of.
+        "predictions": hash_file(PREDICTIONS / f"{key}.csv"),
         "cells": count_cells(split, study.classes),
         "test": {
+            scope: summarise_scores(cells_of_scope, evaluate, seed, f"{key}/{scope}")
+            for scope, cells_of_scope in scopes(test).items()
+        },
+        # All trials as one classifier, as `predict` uses them.
+        "ensemble": {
             scope: summarise_scores(
-                cells_of_scope, study.evaluate, study.study.seed, f"{key}/{scope}"
+                cells_of_scope.ensemble, evaluate, seed, f"{key}/ensemble/{scope}"
             )
             for scope, cells_of_scope in scopes(test).items()
         },
         # The best epoch was chosen on these cells: no measure of a new patient.
         "validation": summarise_scores(
-            parts["validation"], study.evaluate, study.study.seed, f"{key}/validation"
+            parts["validation"], evaluate, seed, f"{key}/validation"
         ),
         "curves": read_curves(CURVES / f"{key}.csv"),
         "misses": list_misses(test),
         "hits": list_hits(
             test.of_origin("real"),
-            random_stream(study.study.seed, "evaluate", key, "hits"),
+            random_stream(seed, "evaluate", key, "hits"),
         ),
     }
     for scope, scores in record["test"].items():
         print_scores(f"{key}, {scope} test cells", scores)
+        together = record["ensemble"][scope]
+        print_scores(f"{key}, {scope} test cells, trials together", together)
     write_metrics(OUTPUT / f"{key}.json", record)
     print(f"wrote {OUTPUT / f'{key}.json'}: {len(record['misses']['rows'])} misses")
 

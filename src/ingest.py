@@ -9,6 +9,7 @@ from cytobalance.config import read_study
 from cytobalance.curation.intake import Intake, reasons, take_in
 from cytobalance.curation.pixels import find_depth
 from cytobalance.groups import Source
+from cytobalance.inputs import write_inputs
 from cytobalance.runtime import StudyError, atomic_file, atomic_folder, run_stage
 from cytobalance.sources.folder import list_pooled
 
@@ -21,6 +22,7 @@ def main() -> None:
     """data/raw/<source> -> data/ingested/<source>, all of them or none."""
     study = read_study()
     shutil.rmtree(UNREAD, ignore_errors=True)
+    inputs = {}
     with atomic_folder(INGESTED) as ingested:
         for name, source in study.sources.items():
             if not (RAW / name).exists():
@@ -34,7 +36,19 @@ def main() -> None:
                     print_pooled(name, source, intake)
                 if study.ingest.strict:
                     check_strict(name, intake)
+            inputs[name] = describe_input(source, intake)
+        write_inputs(ingested, inputs)
     print(f"wrote {INGESTED}")
+
+
+def describe_input(source: Source, intake: Intake) -> dict:
+    """The facts that shaped a source's images, for those who predict with its cells."""
+    return {
+        "crop": source.crop,
+        "depth": find_depth(intake.largest) if intake.deep else 0,
+        "boxes": intake.boxes,
+        "origin": source.origin,
+    }
 
 
 @contextmanager

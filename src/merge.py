@@ -10,6 +10,7 @@ from cytobalance.curation.census import count_by_source, take_census
 from cytobalance.curation.grouping import name_groups
 from cytobalance.curation.merge import join_classes, take_verdicts, write_cell_set
 from cytobalance.draw.dataset import draw_class_counts, draw_samples
+from cytobalance.inputs import read_inputs, write_inputs
 from cytobalance.metrics import write_metrics
 from cytobalance.runtime import atomic_folder, random_stream, run_stage
 
@@ -37,6 +38,7 @@ def main() -> None:
         # Later stages depend on this file, and not on all of `merge`.
         indices = pd.DataFrame({"index": range(len(study.classes))})
         write_table(folder / "classes.csv", indices.assign(label=study.classes))
+        write_inputs(folder, read_inputs(INGESTED))
     families = read_table(DUPLICATES / "families.csv")
     census = take_census(study, table, rejected, families)
     write_metrics(METRICS, census)

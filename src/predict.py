@@ -1,97 +1,135 @@
-"""Classify new cell images with a trained classifier; prints a CSV table."""
+"""Classify new cell images with a trained classifier; writes a CSV table."""
 
 import argparse
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
-import torch
 
-from cytobalance.classify.networks import load_network
-from cytobalance.classify.training import predict_logits
-from cytobalance.curation.decode import crop_centre, decode, shrink
+from cytobalance.classify.ensemble import (
+    choose_input,
+    describe,
+    load_ensemble,
+    mean_probability,
+)
+from cytobalance.classify.reading import BATCH, find_files, read_batches
+from cytobalance.classify.statement import describe_scores
 from cytobalance.devices import make_deterministic, pick_device
-from cytobalance.runtime import StudyError, run_stage
-from cytobalance.sources.entry import is_image_name
-from cytobalance.sources.members import UnreadableError
+from cytobalance.runtime import StudyError, atomic_file, run_stage, show_progress
+
+SOME_UNREAD = 3  # exit code: the table is whole, but some rows have a reason alone
 
 
 def main() -> None:
-    """Print file, predicted class, confidence, probabilities (means over trials)."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True, type=Path)
+    """A row a file: class, confidence, probabilities (means over trials), or reason."""
+    options = read_options()
+    make_deterministic()
+    networks, about = load_ensemble(options.model, pick_device())
+    facts = choose_input(about["inputs"], options.like)
+    folder = options.model.resolve()
+    metrics = folder.parents[2] / f"metrics/classifiers/{folder.name}.json"
+    files, left_out = find_files(options.images)
+    tell(f"images are read as: {describe(facts)}, shrunk to {about['size']} px")
+    tell(describe_scores(metrics, about))
+
+    done = unread = 0
+    try:
+        with open_table(options.output) as out:
+            batches = read_batches(files, facts, about["size"])
+            count = -(-len(files) // BATCH)
+            for batch, images, reasons in show_progress(batches, count, unit="batch"):
+                chances = mean_probability(networks, images, about["precision"])
+                names = [file.name for file in batch]
+                table = tabulate(names, reasons, chances, about["classes"])
+                write_rows(out, table, first=not done)
+                done += len(batch)
+                unread += sum(map(bool, reasons))
+    except BaseException:
+        tell(f"not finished: {done} of {len(files)} files; the table is not whole")
+        raise
+    tell(
+        f"{done - unread} of {done} files predicted, {unread} can't be read (column "
+        f"reason), {left_out} left out as litter or no image by name"
+    )
+    if unread:
+        sys.exit(SOME_UNREAD)
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Exit code: 0 all files predicted; 3 some could not be read, each a row "
+        "with its reason; 1 stopped, with one line that says why; 2 wrong options.",
+    )
+    parser.add_argument("--model", required=True, type=Path, metavar="FOLDER")
     parser.add_argument(
-        "--crop",
-        type=read_crop,
-        default=1.0,
-        help="the `crop` of the study's source that the images are like",
+        "--like",
+        metavar="SOURCE",
+        help="the study's source that the images are like, where its sources differ",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="CSV",
+        help="write here instead of to the terminal; appears when it is whole",
     )
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE|FOLDER")
-    options = parser.parse_args()
-    trials = sorted(options.model.glob("trial_*.pt"))
-    if not trials:
-        raise StudyError(
-            f"{options.model} holds no trained classifier (trial_0.pt, ...); "
-            "give a folder below models/classifiers"
-        )
-    make_deterministic()
-    device = pick_device()
-    networks = [load_network(path, device) for path in trials]
-    about = networks[0][1]
-
-    paths = find_images(options.images)
-    images = np.stack([read_image(p, options.crop, about["size"]) for p in paths])
-    chances = torch.stack(
-        [
-            predict_logits(network, torch.from_numpy(images), "fp32").softmax(1)
-            for network, _ in networks
-        ]
-    ).mean(0)
-    table = pd.DataFrame(
-        {
-            "file": [str(path) for path in paths],
-            "predicted": [about["classes"][k] for k in chances.argmax(1).tolist()],
-            "confidence": chances.amax(1).cpu().numpy(),
-        }
-    )
-    for k, label in enumerate(about["classes"]):
-        table[f"p_{label}"] = chances[:, k].cpu().numpy()
-    table.to_csv(sys.stdout, index=False, lineterminator="\n", float_format="%.4f")
+    return parser.parse_args()
 
 
-def find_images(given: list[Path]) -> list[Path]:
-    """The files named, and the image files of the folders named, in order."""
-    paths = []
-    for path in given:
-        if path.is_dir():
-            found = [
-                p for p in path.rglob("*") if p.is_file() and is_image_name(p.name)
-            ]
-            if not found:
-                raise StudyError(f"{path} holds no image files; name another folder")
-            paths += sorted(found)
-        else:
-            paths.append(path)
-    return paths
-
-
-def read_image(path: Path, crop: float | int, size: int) -> np.ndarray:
-    """An image file as `ingest` takes it in: uint8 [size, size, 3]."""
+@contextmanager
+def open_table(path: Path | None) -> Iterator[IO[str]]:
+    """Where rows go: standard output, or a file that appears when it is whole."""
+    if path is not None:
+        with (
+            atomic_file(path) as partial,
+            partial.open("w", encoding="utf-8", newline="") as out,
+        ):
+            yield out
+        return
     try:
-        return shrink(crop_centre(decode(path.read_bytes()), crop), size)
-    except FileNotFoundError:
-        raise StudyError(f"{path} is missing; name image files or folders") from None
-    except UnreadableError as error:
-        raise StudyError(f"{path}: {error}; leave the file out") from None
+        yield sys.stdout
+    except BrokenPipeError:
+        # Python would flush once more at its end, and fail with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StudyError("the program that read the table has ended") from None
 
 
-def read_crop(text: str) -> float | int:
-    """A part of the shorter side up to 1, or whole pixels from 2, as in params.yaml."""
-    number = float(text)
-    if not (0 < number <= 1 or (number >= 2 and number.is_integer())):
-        raise StudyError(f"--crop {text}: give a part up to 1, or whole pixels from 2")
-    return number if number <= 1 else int(number)
+def tabulate(
+    names: list[str], reasons: list[str], chances: np.ndarray, classes: list[str]
+) -> pd.DataFrame:
+    """Rows of a batch. chances: float [n, C], of the files without a reason."""
+    read = [k for k, reason in enumerate(reasons) if not reason]
+    columns = ["predicted", "confidence", *(f"p_{label}" for label in classes)]
+    table = pd.DataFrame(
+        [
+            [classes[row.argmax()], float(row.max()), *map(float, row)]
+            for row in chances
+        ],
+        index=read,
+        columns=columns,
+    ).reindex(range(len(names)))
+    # A name may hold a line end, as macOS's `Icon\r` does: a row stays a line.
+    plain = [n.replace("\r", "\\r").replace("\n", "\\n") for n in names]
+    table.insert(0, "file", plain)
+    return table.assign(reason=reasons)
+
+
+def write_rows(out: IO[str], table: pd.DataFrame, first: bool) -> None:
+    """Append rows and let them go, so that a reader sees each batch as it is done."""
+    table.to_csv(
+        out, index=False, header=first, lineterminator="\n", float_format="%.6g"
+    )
+    out.flush()
+
+
+def tell(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 if __name__ == "__main__":

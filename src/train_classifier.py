@@ -5,11 +5,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from cytobalance.cells import read_cells, read_table, write_table
-from cytobalance.classify.networks import build_network, save_network
+from cytobalance.cells import hash_file, read_cells, read_table, write_table
+from cytobalance.classify.networks import save_network, seed_network
 from cytobalance.classify.training import gather_cells, predict_logits, train
 from cytobalance.config import Study, read_study
 from cytobalance.devices import make_deterministic, pick_device
+from cytobalance.inputs import read_inputs
 from cytobalance.options import read_item
 from cytobalance.runtime import StudyError, atomic_folder, derive_seed, run_stage
 
@@ -24,35 +25,49 @@ def main() -> None:
     make_deterministic()
 
     split, parts = read_parts(study, options.protocol, options.balancer)
-    curves, predictions = [], []
-    with atomic_folder(Path("models/classifiers") / key) as folder:
-        for trial in range(study.classifier.trials):
-            # Balancers share a trial's seed, so that they start from the same weights.
-            seed = derive_seed(
-                study.study.seed, "classifier", options.classifier, trial
+    curves, predictions, networks = [], [], []
+    for trial in range(study.classifier.trials):
+        # Balancers share a trial's seed, so that they start from the same weights.
+        seed = derive_seed(study.study.seed, "classifier", options.classifier, trial)
+        settings = shape_network(study)
+        network = seed_network(options.classifier, settings, seed)
+        network = network.to(parts["train"].images.device)
+        curve = train(
+            network, parts["train"], parts["validation"], study.classifier, seed
+        )
+        curves.append(pd.DataFrame(curve).assign(trial=trial))
+        for part in PREDICTED_PARTS:
+            rows = split[split["part"] == part]
+            logits = predict_logits(
+                network, parts[part].images, study.classifier.precision
             )
-            network, about = new_network(study, options.classifier, seed)
-            network = network.to(parts["train"].images.device)
-            curve = train(
-                network, parts["train"], parts["validation"], study.classifier, seed
-            )
-            save_network(folder / f"trial_{trial}.pt", network, about)
-            curves.append(pd.DataFrame(curve).assign(trial=trial))
-            for part in PREDICTED_PARTS:
-                rows = split[split["part"] == part]
-                logits = predict_logits(
-                    network, parts[part].images, study.classifier.precision
-                )
-                predictions.append(tabulate(rows, logits, study.classes, trial))
-            last = curve[-1]
-            print(
-                f"trial {trial}: training loss {last['train_loss']:.3f}, "
-                f"validation accuracy {last['validation_accuracy']:.3f} at the end"
-            )
+            predictions.append(tabulate(rows, logits, study.classes, trial))
+        networks.append(network.cpu())
+        last = curve[-1]
+        print(
+            f"trial {trial}: training loss {last['train_loss']:.3f}, "
+            f"validation accuracy {last['validation_accuracy']:.3f} at the end"
+        )
     curves = pd.concat(curves)
     curves.insert(0, "trial", curves.pop("trial"))
     write_table(Path(f"data/curves/{key}.csv"), curves)
-    write_table(Path(f"data/predictions/{key}.csv"), pd.concat(predictions))
+    path = Path(f"data/predictions/{key}.csv")
+    write_table(path, pd.concat(predictions))
+    about = {
+        "classifier": options.classifier,
+        "settings": shape_network(study),
+        "classes": list(study.classes),
+        "size": study.image.size,
+        "precision": study.classifier.precision,
+        "inputs": read_inputs(Path("data/cells")),
+        # Of these trials together: `predict` takes all of them or none, and ties them
+        # to the metrics of these predictions.
+        "trials": len(networks),
+        "predictions": hash_file(path),
+    }
+    with atomic_folder(Path("models/classifiers") / key) as folder:
+        for trial, network in enumerate(networks):
+            save_network(folder / f"trial_{trial}.pt", network, about)
     print(f"wrote models/classifiers/{key}, its predictions and its curves")
 
 
@@ -74,23 +89,14 @@ def read_parts(study: Study, protocol: str, balancer: str):
     return split, parts
 
 
-def new_network(study: Study, classifier: str, seed: int):
-    """An untrained network, its first weights from `seed`, and what to tell of it."""
-    torch.manual_seed(seed)
-    settings = {
+def shape_network(study: Study) -> dict:
+    """The arguments that build a network of this study."""
+    return {
         "classes": len(study.classes),
         "size": study.image.size,
         "width": study.classifier.width,
         "dropout": study.classifier.dropout,
     }
-    about = {
-        "classifier": classifier,
-        "settings": settings,
-        "classes": list(study.classes),
-        "size": study.image.size,
-    }
-    network = build_network(classifier, settings)
-    return network.to(memory_format=torch.channels_last), about
 
 
 def tabulate(rows: pd.DataFrame, logits: torch.Tensor, classes, trial: int):

@@ -9,6 +9,7 @@ import yaml
 
 from cytobalance.cells import pixel_id
 from cytobalance.curation.decode import preview
+from cytobalance.inputs import write_inputs
 
 SIDE = 160  # pixels of a painted frame
 ROOT = Path(__file__).parent.parent
@@ -94,6 +95,10 @@ def write_params(folder: Path, classes: dict[str, list[str]], **changes) -> None
     study["image"]["size"] = study["oversample"]["neighbours"]["size"] = 16
     study["merge"]["classes"] = classes
     study["relabel"]["maps"] = []
+    facts = {"crop": 1.0, "depth": 0, "boxes": False, "origin": "simulated"}
+    ingested = folder / "data/ingested"
+    ingested.mkdir(parents=True, exist_ok=True)
+    write_inputs(ingested, dict.fromkeys(study["sources"], facts))
     for group, values in changes.items():
         study[group] |= values
     (folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))

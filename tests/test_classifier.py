@@ -9,10 +9,14 @@ import torch
 import yaml
 from cell_sets import write_cells
 
-import predict
 import train_classifier
-from cytobalance.cells import read_table, write_table
-from cytobalance.classify.networks import SequentialCNN, load_network
+from cytobalance.cells import hash_file, read_table, write_table
+from cytobalance.classify import training
+from cytobalance.classify.networks import (
+    SequentialCNN,
+    load_network,
+    seed_network,
+)
 from cytobalance.classify.training import (
     Cells,
     balanced_accuracy,
@@ -22,12 +26,14 @@ from cytobalance.classify.training import (
     train,
 )
 from cytobalance.config import read_study
-from cytobalance.runtime import StudyError
+from cytobalance.inputs import write_inputs
+from cytobalance.runtime import StudyError, derive_seed
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 CLASSES = ("basophil", "monocyte", "platelet")
 SIZE = 16
 KEY = "heldout-weighted-sequential_cnn"
+INPUTS = {"pbc": {"crop": 0.6, "depth": 0, "boxes": False, "origin": "simulated"}}
 
 
 def blobs(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -136,6 +142,50 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not():
     assert not torch.equal(weights[0], weights[2])
 
 
+def test_weights_dropout_order_and_mirroring_draw_from_streams_of_their_own():
+    settings = {"classes": 3, "size": SIZE, "width": 4, "dropout": 0.2}
+    streams = [
+        torch.Generator().manual_seed(derive_seed(7, name))
+        for name in ("weights", "dropout", "order", "mirror")
+    ]
+    draws = [torch.rand(50, generator=stream) for stream in streams]
+    for k, draw in enumerate(draws):
+        assert not any(torch.equal(draw, other) for other in draws[:k])
+    network = seed_network("sequential_cnn", settings, 7)
+    torch.manual_seed(derive_seed(7, "weights"))
+    again = SequentialCNN(**settings)
+    assert torch.equal(network.head.weight, again.head.weight)
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        named = training.named_generator
+        patch.setattr(
+            training,
+            "named_generator",
+            lambda seed, name: asked.append((seed, name)) or named(seed, name),
+        )
+        patch.setattr(torch, "manual_seed", lambda seed: asked.append((seed, "global")))
+        train(network, cells_of(30, 1), cells_of(30, 2), tiny_settings(epochs=1), 7)
+    dropout = (derive_seed(7, "dropout"), "global")
+    assert asked == [dropout, (7, "order"), (7, "mirror")]
+
+
+def test_a_weighted_draw_mirrors_as_an_even_one_does():
+    # Balancers share a trial's seed: what one draws does not shift what another does.
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            training, "run_epoch", lambda network, cells, steps, *_: seen.append(steps)
+        )
+        for cells in (cells_of(30, 1), cells_of(30, 1)):
+            if seen:
+                cells.weights[:5] = 9
+            with pytest.raises(TypeError):  # no row of the curve came back
+                train(new_network(), cells, cells, tiny_settings(), 7)
+    even, weighted = seen
+    for (order, mirror), (other, same) in zip(even, weighted, strict=True):
+        assert torch.equal(mirror, same) and not torch.equal(order, other)
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A tiny study on disk, up to its split, as the current folder."""
@@ -150,6 +200,7 @@ def project(tmp_path, monkeypatch):
     ids = [f"c{k}" for k in range(160)]
     table = pd.DataFrame({"cell_id": ids, "label": names, "group": ids})
     write_cells(tmp_path / "data/cells", images, table)
+    write_inputs(tmp_path / "data/cells", INPUTS)
     part = np.array(["train"] * 7 + ["test"] * 2 + ["validation"])[np.arange(160) % 10]
     split = pd.DataFrame(
         {"cell_id": ids, "origin": "real", "row": range(160), "label": names}
@@ -221,6 +272,10 @@ def test_a_saved_classifier_rebuilds_itself(project):
     path = project / f"models/classifiers/{KEY}/trial_1.pt"
     network, about = load_network(path, torch.device("cpu"))
     assert about["classes"] == list(CLASSES) and about["size"] == SIZE
+    assert about["inputs"] == INPUTS and about["precision"] == "fp32"
+    assert about["trials"] == 2
+    predictions = project / f"data/predictions/{KEY}.csv"
+    assert about["predictions"] == hash_file(predictions)
     table = read_table(project / f"data/predictions/{KEY}.csv")
     rows = table[(table["trial"] == 1) & (table["part"] == "test")]
     images = np.load(project / "data/cells/images.npy")
@@ -240,37 +295,3 @@ def test_a_file_that_is_no_classifier_is_refused_in_one_line(tmp_path):
     torch.save({"weights": {}}, path)
     with pytest.raises(StudyError, match="no classifier of this project"):
         load_network(path, torch.device("cpu"))
-
-
-def test_predict_names_new_images(project, capsys, monkeypatch):
-    import cv2
-
-    train_classifier.main()
-    folder = project / "new"
-    folder.mkdir()
-    images, labels = blobs(9, 5)
-    for k, image in enumerate(images):
-        # Larger frames: `crop` keeps the centre half, where the cell is.
-        frame = np.pad(image.repeat(2, 0).repeat(2, 1), ((16, 16), (16, 16), (0, 0)))
-        cv2.imwrite(str(folder / f"{k}.png"), frame[..., ::-1])
-    (folder / "notes.txt").write_text("no image")
-    capsys.readouterr()
-    model = f"models/classifiers/{KEY}"
-    arguments = ["predict.py", "--model", model, "--crop", "0.5", str(folder)]
-    monkeypatch.setattr("sys.argv", arguments)
-    predict.main()
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "file,predicted,confidence,p_basophil,p_monocyte,p_platelet"
-    told = [line.split(",")[1] for line in lines[1:]]
-    assert len(told) == 9
-    assert np.mean(np.array(CLASSES)[labels] == told) > 0.7
-
-    for wrong, message in (
-        (["--model", "models/none", str(folder)], "no trained classifier"),
-        (["--model", model, "none.png"], "none.png"),
-        (["--model", model, str(folder / "notes.txt")], "notes.txt"),
-        (["--model", model, "--crop", "1.5", str(folder)], "--crop 1.5"),
-    ):
-        monkeypatch.setattr("sys.argv", ["predict.py", *wrong])
-        with pytest.raises(StudyError, match=message):
-            predict.main()

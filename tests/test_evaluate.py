@@ -4,12 +4,19 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from fake_study import CLASSES, write_cells, write_params, write_predictions
+from sklearn.metrics import balanced_accuracy_score
 
 import evaluate
+from cytobalance.cells import hash_file
 from cytobalance.runtime import run_stage
+from cytobalance.score.calibration import (
+    expected_calibration_error,
+    reliability_bins,
+)
 
 
 def evaluate_in(folder: Path, protocol: str, balancer: str) -> None:
@@ -81,6 +88,33 @@ def test_counts_name_every_part_and_origin(study):
     )
     assert total == len(split)
     assert record["cells"]["train"]["synthetic"] == [0, 0, 200]
+
+
+@pytest.mark.parametrize("key", ["heldout-plain", "paper-c_wgan_gp"])
+def test_trials_together_score_their_mean_probability(study, key):
+    key = f"{key}-sequential_cnn"
+    record = read(study, key)
+    path = study / f"data/predictions/{key}.csv"
+    assert record["predictions"] == hash_file(path)
+    table = pd.read_csv(path)
+    table = table[table["part"] == "test"]
+    names = [f"p_{label}" for label in CLASSES]
+    mean = table.groupby(["origin", "cell_id", "label"])[names].mean()
+    mean = mean.reset_index().sort_values(["origin", "cell_id"])
+    said = np.array(CLASSES)[mean[names].to_numpy().argmax(1)]
+    found = record["ensemble"]["all"]
+    assert list(record["ensemble"]) == list(record["test"])
+    score = found["overall"]["balanced_accuracy"]
+    true = balanced_accuracy_score(mean["label"], said)
+    assert score["mean"] == pytest.approx(true, abs=1e-5)
+    assert score["low"] < score["mean"] < score["high"] and score["sd"] is None
+    assert score != record["test"]["all"]["overall"]["balanced_accuracy"]
+    bins = reliability_bins(
+        mean[names].max(axis=1).to_numpy(), said == mean["label"], 10
+    )
+    ece = expected_calibration_error(bins)
+    assert found["calibration"]["ece"] == pytest.approx(ece, abs=1e-4)
+    assert sum(found["calibration"]["bins"]["count"]) == found["cells"] == len(mean)
 
 
 def test_hits_are_real_and_right(study):

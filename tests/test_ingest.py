@@ -18,6 +18,7 @@ import ingest
 from cytobalance.cells import REJECTED_COLUMNS, pixel_id, read_cells, read_table
 from cytobalance.curation import intake
 from cytobalance.curation.decode import crop_centre, preview, shrink
+from cytobalance.inputs import read_inputs
 from cytobalance.runtime import StudyError
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
@@ -96,6 +97,8 @@ def test_outputs_are_as_agreed_and_every_file_is_accounted_for(study, capsys):
         "previews.npy",
         "rejected.csv",
     ]
+    facts = {"crop": 0.6, "depth": 0, "boxes": False, "origin": "published"}
+    assert read_inputs(Path("data/ingested")) == {"mine": facts}
     assert list(table.columns) == COLUMNS
     assert list(rejected.columns) == list(REJECTED_COLUMNS)
     assert sorted([*table["file"], *rejected["file"]]) == sorted({**FILES, **BAD})

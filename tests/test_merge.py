@@ -156,9 +156,11 @@ def test_same_input_same_bytes(study):
         return {str(path): path.read_bytes() for path in made}
 
     first = outputs()
-    assert len(first) == 15
+    assert len(first) == 16
     assert first["data/cells/classes.csv"].startswith(b"index,label\n0,")
     assert outputs() == first
+    ingested = Path("data/ingested/inputs.json").read_bytes()
+    assert first["data/cells/inputs.json"] == ingested
 
 
 def test_a_subject_that_may_say_none_is_a_warning(tmp_path, monkeypatch):

@@ -1,9 +1,11 @@
 """The whole graph on a tiny study: every stage's `main`, and `dvc repro` twice."""
 
 import importlib
+import io
 import itertools
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,10 @@ import pytest
 import yaml
 from tiny_study import ROOT, commit, run, write_tiny_study
 
+import predict
 from cytobalance.cells import read_cells, read_table
 from cytobalance.config import read_study
+from cytobalance.sources.archive import open_archive
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
@@ -107,6 +111,42 @@ def test_one_image_can_be_followed_from_archive_to_prediction(study_folder):
     own = predictions[predictions["cell_id"] == cell]
     assert len(own) == 2  # one a trial
     assert set(own["label"]) == {about["label"]}
+
+
+def test_predict_on_test_files_of_the_archives_repeats_the_pipeline(
+    study_folder, tmp_path, monkeypatch, capsys
+):
+    key = "heldout-plain-sequential_cnn"
+    table = read_table(study_folder / f"data/predictions/{key}.csv")
+    table = table[table["part"] == "test"]
+    chances = [name for name in table if name.startswith("p_")]
+    expected = table.groupby("cell_id")[chances].mean()
+    cells = read_table(study_folder / "data/cells/cells.csv").set_index("cell_id")
+    cells = cells.loc[expected.index]
+    assert cells["source"].nunique() == 3
+    suffixes = set()
+    for source, rows in cells.groupby("source"):
+        archive = open_archive(study_folder / "data/raw" / source)
+        for cell, file in rows["file"].items():
+            path = tmp_path / source / (cell + Path(file).suffix)
+            suffixes.add(path.suffix)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(archive.read(file))
+        arguments = ["x", "--model", str(study_folder / "models/classifiers" / key)]
+        arguments += ["--like", source, str(tmp_path / source)]
+        monkeypatch.setattr(sys, "argv", arguments)
+        capsys.readouterr()
+        predict.main()
+        said = capsys.readouterr()
+        found = pd.read_csv(io.StringIO(said.out), keep_default_na=False)
+        assert "simulated test cells" in said.err
+        found.index = [Path(file).stem for file in found["file"]]
+        wanted = expected.loc[found.index]
+        assert len(found) == len(rows)
+        assert np.allclose(found[chances].astype(float), wanted, atol=2e-5)
+        best = [name.removeprefix("p_") for name in wanted.idxmax(axis=1)]
+        assert list(found["predicted"]) == best
+    assert len(suffixes) > 1
 
 
 def test_the_expert_moves_one_neutrophil_to_promyelocyte(study_folder):

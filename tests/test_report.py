@@ -178,6 +178,20 @@ def test_lead_and_named_classes_carry_their_caveats(study):
     assert "3 tests a balancer, not corrected for their number" in rest
 
 
+def test_the_score_of_all_trials_together_stands_beside_that_of_single_ones(study):
+    text = page_of(study)
+    assert "the same, trials together" in text and "<dt>trials together</dt>" in text
+    for balancer in RECALL:
+        path = study / f"metrics/classifiers/heldout-{balancer}-sequential_cnn.json"
+        record = json.loads(path.read_text())
+        row = re.search(rf"<td[^>]*><b>{balancer}</b>.+?</tr>", text, re.DOTALL)[0]
+        single, together = (
+            record[kind]["all"]["overall"]["balanced_accuracy"]["mean"]
+            for kind in ("test", "ensemble")
+        )
+        assert row.index(f"{100 * single:.1f}") < row.index(f"{100 * together:.1f}")
+
+
 def test_one_trial_names_no_class(study, tmp_path):
     copy = tmp_path / "once"
     shutil.copytree(study, copy)

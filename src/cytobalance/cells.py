@@ -66,6 +66,12 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(partial, index=False, lineterminator="\n", float_format="%.6g")
 
 
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_cells(folder: Path) -> CellSet:
     """Read a cell set; images are memory-mapped and read only.
 

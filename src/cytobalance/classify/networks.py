@@ -6,7 +6,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cytobalance.runtime import StudyError, atomic_file, refuse_damage
+from cytobalance.runtime import (
+    StudyError,
+    atomic_file,
+    derive_seed,
+    refuse_damage,
+)
 
 BLOCKS = 4
 
@@ -51,6 +56,13 @@ NETWORKS = {"sequential_cnn": SequentialCNN}
 def build_network(classifier: str, settings: dict) -> nn.Module:
     """A new network; settings: its constructor's arguments."""
     return NETWORKS[classifier](**settings)
+
+
+def seed_network(classifier: str, settings: dict, seed: int) -> nn.Module:
+    """An untrained network, its first weights from a stream of their own."""
+    torch.manual_seed(derive_seed(seed, "weights"))
+    network = build_network(classifier, settings)
+    return network.to(memory_format=torch.channels_last)
 
 
 def save_network(path: Path, network: nn.Module, about: dict) -> None:

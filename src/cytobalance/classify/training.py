@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cytobalance.groups import ClassifierGroup
-from cytobalance.runtime import StudyError, show_progress
+from cytobalance.runtime import StudyError, derive_seed, show_progress
 
 # Cells at a time where no gradient is kept.
 SCORING_BATCH = 512
@@ -42,13 +42,14 @@ def train(
 
     Cross-entropy, AdamW, one-cycle learning rate. Every balancer gets the same number
     of steps. The weights kept are those of the epoch with the best balanced accuracy
-    on the validation cells, the earliest of equals.
+    on the validation cells, the earliest of equals. Order, mirroring and dropout each
+    draw from a stream of their own under `seed`.
     """
-    stream = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)  # dropout draws from the global streams
+    torch.manual_seed(derive_seed(seed, "dropout"))  # it draws from the global streams
     count = settings.epochs * settings.iterations * settings.batch
-    order = draw_order(cells.weights, count, stream)
-    mirror = (torch.rand(count, generator=stream) < 0.5) & settings.flip
+    order = draw_order(cells.weights, count, named_generator(seed, "order"))
+    chance = torch.rand(count, generator=named_generator(seed, "mirror"))
+    mirror = (chance < 0.5) & settings.flip
     device = cells.images.device
     steps = list(
         zip(
@@ -83,6 +84,11 @@ def train(
             kept = {k: v.clone() for k, v in network.state_dict().items()}
     network.load_state_dict(kept)
     return curve
+
+
+def named_generator(seed: int, name: str) -> torch.Generator:
+    """PyTorch's generator, on the CPU, of the stream `name` under `seed`."""
+    return torch.Generator().manual_seed(derive_seed(seed, name))
 
 
 def run_epoch(

@@ -52,13 +52,15 @@ class Intake:
     """What became of a source: its cells (a table as cells.csv) and rejected files.
 
     deep: files of 16-bit samples that do not say how many bits are in use; largest: the
-    largest value in all of them, which decided it.
+    largest value in all of them, which decided it. boxes: whether any cell was cut out
+    of a larger image by its box.
     """
 
     cells: pd.DataFrame
     rejected: list[Rejected]
     deep: int
     largest: int
+    boxes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ def take_in(
         _close_gaps(folder, [done.row for done in kept], size)
     write_table(folder / "cells.csv", cells)
     deep = [done.largest for done in kept if done.largest]
-    return Intake(cells, rejected, len(deep), max(deep, default=0))
+    boxes = any(box for *_, box in members)
+    return Intake(cells, rejected, len(deep), max(deep, default=0), boxes)
 
 
 def _decode_at_one_depth(

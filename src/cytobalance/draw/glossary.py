@@ -62,6 +62,11 @@ GLOSSARY = {
         "few held-out real cells do; about 5 % is chance."
     ),
     "trial": "one independent training from another random start.",
+    "trials together": (
+        "all trials as one classifier, which averages their probabilities. Its "
+        "interval covers the choice of patients and cells for the test alone: it is "
+        "about these trained networks, and not about training them anew."
+    ),
 }
 CAVEATS = (
     "Several balancers are compared with no balancing, each at the study's confidence. "

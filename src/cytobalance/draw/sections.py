@@ -46,8 +46,10 @@ def show_scores(findings: Findings, protocol: str) -> list[str]:
                 first = f"{escape(name)}: {first}"
             rare = percent(rare_recall(record, findings.rare))
             scores = [_score(overall[key]) for key in columns]
-            rows.append([first, scores[0], rare, *scores[1:]])
-    header = ["balancer", "balanced accuracy", "recall, rare classes"]
+            together = record["ensemble"]["all"]["overall"]["balanced_accuracy"]
+            rows.append([first, scores[0], _score(together), rare, *scores[1:]])
+    header = ["balancer", "balanced accuracy", "the same, trials together"]
+    header += ["recall, rare classes"]
     header += list(columns.values())[1:]
     untested = untested_classes(findings.of(protocol, findings.study.classifiers[0]))
     return [
@@ -65,7 +67,9 @@ def show_scores(findings: Findings, protocol: str) -> list[str]:
             f"Test cells of protocol {protocol}; mean over trials, interval in "
             "brackets, standard deviation over trials after ±. Precision, F1 and "
             "specificity are macro averages; the macro recall (sensitivity) is the "
-            "balanced accuracy.",
+            "balanced accuracy. “Trials together” averages the probabilities of all "
+            "trials, as predict.py does for new cells: the score of that one "
+            "classifier. All other numbers of this page are of single trials.",
             "quiet",
         ),
     ]

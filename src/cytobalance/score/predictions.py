@@ -35,6 +35,12 @@ class Predictions:
         """bool [T, N]: whether a trial names the cell's true class."""
         return self.predicted == self.label
 
+    @property
+    def ensemble(self) -> "Predictions":
+        """All trials as one classifier: the class of the highest mean probability."""
+        mean = self.probability.mean(0, keepdims=True)
+        return replace(self, predicted=mean.argmax(-1), probability=mean)
+
     def of_origin(self, origin: str) -> "Predictions":
         """The same predictions of `real` or of `synthetic` cells alone."""
         keep = self.origin == origin

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cytobalance.cells import CellSet
-from cytobalance.classify.networks import build_network
+from cytobalance.classify.networks import seed_network
 from cytobalance.classify.training import (
     Cells,
     balanced_accuracy,
@@ -100,10 +100,8 @@ def learn(
 
     about: of a trained classifier (`load_network`), whose form it takes.
     """
-    torch.manual_seed(seed)
     form = about["settings"] | {"classes": len(lesson.classes)}
-    network = build_network(about["classifier"], form)
-    network = network.to(cells.images.device, memory_format=torch.channels_last)
+    network = seed_network(about["classifier"], form, seed).to(cells.images.device)
     train(network, cells, lesson.validation, settings, seed)
     return network
 

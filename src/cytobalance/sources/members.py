@@ -87,7 +87,7 @@ class Archive:
         found: dict[str, Member] = {}
         try:
             for member in self._scan():
-                if reason := _litter(member.name):
+                if reason := find_litter(member.name):
                     self.rejected.append(Rejected(member.name, reason, by_rule=True))
                     continue
                 if member.name in found:
@@ -138,7 +138,7 @@ def is_packed_name(file: str) -> bool:
     return file.lower().endswith(PACKED)
 
 
-def _litter(file: str) -> str:
+def find_litter(file: str) -> str:
     """Reason why `file` is an operating system's leftover, or empty."""
     path = PurePosixPath(file)
     for folder in path.parts[:-1]:

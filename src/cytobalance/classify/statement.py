@@ -1,0 +1,48 @@
+"""Which held-out scores hold for a trained classifier, in words."""
+
+from pathlib import Path
+from typing import Any
+
+from cytobalance.metrics import read_metrics
+
+
+def describe_scores(path: Path, about: dict[str, Any]) -> str:
+    """One line on the scores of all trials together, for those who read predictions.
+
+    path: the classifier's metrics file, from `evaluate`; about: what its model files
+    tell. Says so, and gives no number, where the file is missing or unreadable, belongs
+    to another training, or has no held-out cells.
+    """
+    try:
+        record = read_metrics(path)
+        if record["predictions"] != about["predictions"]:
+            return f"no score is known: {path} is of another training; run `dvc repro`"
+        if record["protocol"] != "heldout":
+            return (
+                f"no held-out score: under protocol {record['protocol']} the test "
+                "cells were no strangers to training; take a `heldout-` classifier"
+            )
+        return _in_words(record, path)
+    except FileNotFoundError:
+        return f"no score is known: {path} is missing; run `dvc repro` to evaluate it"
+    except (KeyError, TypeError, ValueError, OSError):
+        return (
+            f"no score is known: {path} is damaged or of an older version; run "
+            "`dvc repro`"
+        )
+
+
+def _in_words(record: dict[str, Any], path: Path) -> str:
+    scores = record["ensemble"]["all"]
+    found = scores["overall"]["balanced_accuracy"]
+    limits = "no interval, all test cells being of one group"
+    if found["low"] is not None:
+        level = f"{100 * record['confidence']:g} % interval"
+        limits = f"{level} {100 * found['low']:.1f} to {100 * found['high']:.1f}"
+    kind = "simulated" if record["simulated"] else "real"
+    return (
+        f"held-out scores of this classifier ({record['trials']} trials together): "
+        f"balanced accuracy {100 * found['mean']:.1f} % ({limits}), calibration error "
+        f"{scores['calibration']['ece']:.3f}, on {scores['cells']} {kind} test cells "
+        f"in {scores['groups']} groups; they hold for images like those alone ({path})"
+    )

@@ -1,0 +1,269 @@
+"""predict.py: input as in training, unreadable files, batches, which scores hold."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import predict
+from cytobalance.classify import reading
+from cytobalance.classify.ensemble import choose_input
+from cytobalance.classify.networks import save_network, seed_network
+from cytobalance.metrics import write_metrics
+from cytobalance.runtime import StudyError, run_stage
+
+CLASSES = ["basophil", "monocyte"]
+SIZE = 16
+KEY = "heldout-plain-sequential_cnn"
+PBC = {"crop": 0.5, "depth": 0, "boxes": False, "origin": "published"}
+ABOUT = {
+    "classifier": "sequential_cnn",
+    "settings": {"classes": 2, "size": SIZE, "width": 4, "dropout": 0.5},
+    "classes": CLASSES,
+    "size": SIZE,
+    "precision": "fp32",
+    "inputs": {"pbc": PBC},
+    "trials": 2,
+    "predictions": "abc",
+}
+SCORES = {
+    "cells": 341,
+    "groups": 221,
+    "overall": {"balanced_accuracy": {"mean": 0.7012, "low": 0.62, "high": 0.761}},
+    "calibration": {"ece": 0.0314},
+}
+RECORD = {
+    "simulated": True,
+    "protocol": "heldout",
+    "trials": 2,
+    "confidence": 0.95,
+    "predictions": "abc",
+    "ensemble": {"all": SCORES},
+}
+
+
+def write_model(folder: Path, **changes) -> None:
+    about = ABOUT | changes
+    for trial in range(2):
+        network = seed_network("sequential_cnn", about["settings"], trial)
+        save_network(folder / f"trial_{trial}.pt", network, about)
+
+
+def write_image(path: Path, seed: int = 0, side: int = 40) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """Two untrained trials of one source, below the current folder."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path(f"models/classifiers/{KEY}")
+    write_model(folder)
+    return folder
+
+
+def run(capsys, *words) -> tuple[int, pd.DataFrame, str]:
+    """Exit code, the table on stdout, and stderr."""
+    code = 0
+    with pytest.MonkeyPatch.context() as patch:
+        arguments = ["x", "--model", f"models/classifiers/{KEY}", *map(str, words)]
+        patch.setattr(sys, "argv", arguments)
+        try:
+            run_stage(predict.main)
+        except SystemExit as ended:
+            code = ended.code
+    said = capsys.readouterr()
+    table = pd.DataFrame()
+    if said.out:
+        table = pd.read_csv(io.StringIO(said.out), keep_default_na=False)
+    return code, table, said.err
+
+
+def test_the_crop_of_training_is_used_without_asking(model, capsys):
+    frame = np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)
+    Image.fromarray(frame).save("frame.png")
+    Image.fromarray(frame[10:30, 10:30]).save("centre.png")
+    _, whole, said = run(capsys, "frame.png")
+    assert "centre square of 50 % of the side" in said
+    write_model(model, inputs={"pbc": PBC | {"crop": 1.0}})
+    _, centre, _ = run(capsys, "centre.png")
+    pd.testing.assert_frame_equal(
+        whole.drop(columns="file"), centre.drop(columns="file")
+    )
+
+
+def test_sources_that_differ_demand_like(model, capsys):
+    write_model(model, inputs={"pbc": PBC, "mll": PBC | {"crop": 250}})
+    write_image(Path("a.png"))
+    code, table, said = run(capsys, "a.png")
+    assert code == 1 and table.empty and said.count("\n") == 1
+    assert "--like SOURCE" in said and "pbc (" in said and "mll (" in said
+    code, _, said = run(capsys, "--like", "mll", "a.png")
+    assert code == 0 and "250 px" in said
+    code, _, said = run(capsys, "--like", "lmu", "a.png")
+    assert code == 1 and "legal: pbc, mll" in said
+
+
+def test_what_makes_sources_alike():
+    deep = PBC | {"depth": 12}
+    assert choose_input({"a": PBC, "b": deep}, None)["depth"] == 12
+    for other in ({"depth": 16}, {"boxes": True}, {"crop": 1.0}):
+        with pytest.raises(StudyError, match="--like"):
+            choose_input({"a": deep, "b": deep | other}, None)
+
+
+def test_models_that_do_not_tell_their_input_are_refused(model, capsys):
+    write_image(Path("a.png"))
+    (model / "trial_1.pt").unlink()
+    code, _, said = run(capsys, "a.png")
+    assert code == 1 and "2 trials" in said and said.count("\n") == 1
+    old = {key: ABOUT[key] for key in ("classifier", "settings", "classes", "size")}
+    network = seed_network("sequential_cnn", ABOUT["settings"], 0)
+    save_network(model / "trial_0.pt", network, old)
+    code, _, said = run(capsys, "a.png")
+    assert code == 1 and "older version" in said and said.count("\n") == 1
+    (model / "trial_0.pt").unlink()
+    code, _, said = run(capsys, "a.png")
+    assert code == 1 and "no trained classifier" in said
+
+
+def test_litter_is_left_out_and_an_unreadable_file_is_a_row(model, capsys):
+    folder = Path("new")
+    for name in ("1.png", "sub/2.png", "é.png"):
+        write_image(folder / name)
+    litter = ("._1.png", ".ipynb_checkpoints/1.png", "@eaDir/1.png", "Thumbs.db")
+    for name in (*litter, "__MACOSX/1.png", "notes.txt"):
+        write_image(folder / "x.png")
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / "x.png").rename(folder / name)
+    data = (folder / "1.png").read_bytes()
+    (folder / "cut.png").write_bytes(data[: len(data) // 2])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "gone.png").symlink_to("nowhere.png")
+    code, table, said = run(capsys, folder, "none.png", folder / "Thumbs.db")
+    assert code == predict.SOME_UNREAD
+    table = table.set_index("file")
+    names = ["1.png", "cut.png", "empty.jpg", "gone.png", "sub/2.png", "é.png"]
+    assert list(table.index) == [*(f"new/{name}" for name in names), "none.png"]
+    reasons = table["reason"]
+    assert (reasons[["new/1.png", "new/sub/2.png", "new/é.png"]] == "").all()
+    assert reasons["new/empty.jpg"] == "empty file" and reasons["none.png"] == "missing"
+    assert "damaged" in reasons["new/cut.png"] and "link" in reasons["new/gone.png"]
+    assert (table["predicted"] == "").eq(reasons != "").all()
+    last = said.splitlines()[-1]
+    assert last.startswith("3 of 7 files predicted, 4 can't be read")
+    assert "7 left out" in last
+
+
+def test_no_readable_file_at_all_still_gives_every_reason(model, capsys):
+    code, table, said = run(capsys, "a.png", "b.png")
+    assert code == predict.SOME_UNREAD and list(table["reason"]) == ["missing"] * 2
+    Path("bare").mkdir()
+    code, table, said = run(capsys, "bare")
+    assert code == 1 and table.empty and "holds no image files" in said
+
+
+def test_memory_holds_one_batch_and_rows_stream(model, capsys, monkeypatch):
+    monkeypatch.setattr(reading, "BATCH", 4)
+    for k in range(11):
+        write_image(Path(f"new/{k:02}.png"), k)
+    (Path("new") / "05.png").write_bytes(b"")
+    sizes, written = [], []
+
+    def watch(networks, images, precision):
+        sizes.append(len(images))
+        written.append(len(list(Path().glob(".out.csv.partial*"))))
+        return plain(networks, images, precision)
+
+    plain = predict.mean_probability
+    monkeypatch.setattr(predict, "mean_probability", watch)
+    code, table, _ = run(capsys, "new")
+    assert code == predict.SOME_UNREAD and sizes == [4, 3, 3] and len(table) == 11
+    alone = pd.concat([run(capsys, f"new/{k:02}.png")[1] for k in (0, 6, 10)])
+    same = table.iloc[[0, 6, 10]]
+    assert list(same["file"]) == list(alone["file"])
+    for name in ("confidence", "p_basophil"):
+        assert np.allclose(same[name].astype(float), alone[name], atol=1e-5)
+    run(capsys, "--output", "out.csv", "new")
+    assert written[-3:] == [1, 1, 1]
+    pd.testing.assert_frame_equal(pd.read_csv("out.csv", keep_default_na=False), table)
+
+
+def test_an_interrupted_run_leaves_no_table(model, capsys, monkeypatch):
+    monkeypatch.setattr(reading, "BATCH", 2)
+    for k in range(6):
+        write_image(Path(f"new/{k}.png"), k)
+    calls = []
+
+    def interrupt(networks, images, precision):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return np.full((len(images), 2), 0.5)
+
+    monkeypatch.setattr(predict, "mean_probability", interrupt)
+    code, _, said = run(capsys, "--output", "out.csv", "new")
+    assert code == 130 and not list(Path().glob("*out.csv*"))
+    assert "2 of 6 files; the table is not whole" in said.splitlines()[-1]
+
+
+def test_16_bit_files_are_read_at_the_depth_of_training(model, capsys):
+    grey = np.linspace(0, 4095, 40 * 40).reshape(40, 40).astype(np.uint16)
+    Image.fromarray(grey).save("bright.png")
+    Image.fromarray(grey // 4).save("dim.png")
+    Image.fromarray(grey * 16).save("deeper.png")
+    Image.fromarray((grey >> 4).astype(np.uint8)).save("small.png")
+    Image.fromarray((grey >> 6).astype(np.uint8)).save("small_dim.png")
+    files = ["bright.png", "dim.png", "deeper.png", "small.png", "small_dim.png"]
+    _, table, _ = run(capsys, *files)
+    assert table["reason"].str.contains("of which training had none").sum() == 3
+    write_model(model, inputs={"pbc": PBC | {"depth": 12}})
+    _, table, _ = run(capsys, *files)
+    chance = table["p_basophil"]
+    assert chance[0] == chance[3] and chance[1] == chance[4] != chance[0]
+    assert "of 12 bits in training" in table["reason"][2]
+
+
+def scores_said(capsys) -> str:
+    write_image(Path("a.png"))
+    _, table, said = run(capsys, "a.png")
+    assert len(table) == 1
+    return said.splitlines()[1]
+
+
+def test_the_scores_of_all_trials_together_are_stated(model, capsys):
+    path = Path(f"metrics/classifiers/{KEY}.json")
+    write_metrics(path, RECORD)
+    said = scores_said(capsys)
+    assert "balanced accuracy 70.1 % (95 % interval 62.0 to 76.1)" in said
+    assert "calibration error 0.031" in said
+    assert "341 simulated test cells in 221 groups" in said and str(path) in said
+    one_group = json.loads(json.dumps(RECORD))
+    scores = one_group["ensemble"]["all"]["overall"]["balanced_accuracy"]
+    scores |= {"low": None, "high": None}
+    write_metrics(path, one_group)
+    assert "no interval" in scores_said(capsys)
+
+
+def test_no_score_is_claimed_that_does_not_hold(model, capsys):
+    path = Path(f"metrics/classifiers/{KEY}.json")
+    for change, words in (
+        (None, "is missing"),
+        ({"predictions": "other"}, "another training"),
+        ({"protocol": "paper"}, "no held-out score"),
+        ({"ensemble": {}}, "older version"),
+    ):
+        if change is not None:
+            write_metrics(path, RECORD | change)
+        said = scores_said(capsys)
+        assert words in said and "balanced accuracy" not in said
+    for content in ("", "{", "[]", "3"):
+        path.write_text(content)
+        assert "damaged" in scores_said(capsys)
