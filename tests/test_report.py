@@ -65,6 +65,7 @@ def study(tmp_path_factory) -> Path:
         "published_types": {"neutrophil": 870},
         "types": {"neutrophil": 869, "promyelocyte": 1},
         "class_by_source": {"neutrophil": {"pbc_simulated": 600}},
+        "related": {"sought": True, "note": "12 related images in 2 families"},
         "groups": 87,
         "imbalance": 20.0,
         "warnings": ["all 30 cells of monoblast come from pbc_simulated alone"],
@@ -246,6 +247,7 @@ def test_page_shows_gan_measures_notes_and_dataset_counts(study):
     assert sheets == {"": 2, "-closest": 1, "-training": 1}
     assert '<td class="text">not an image</td><td>30</td>' in text
     assert "come from pbc_simulated alone" in text
+    assert "What the scores need: 12 related images in 2 families." in text
 
 
 def test_hits_are_titled_predicted_confidence_true(study):
