@@ -177,10 +177,11 @@ def test_a_row_a_box_is_a_cell_cut_out_of_its_field(tmp_path):
     source = Source(
         layout="table", origin="published", archive="x", codes={**M, "X": None}
     )
-    (tmp_path / "out").mkdir()
-    take_in("mine", source, path, 32, tmp_path / "out", 1)
-    table = read_cells(tmp_path / "out").table
-    rejected = read_table(tmp_path / "out/rejected.csv")
+    folder = tmp_path / "data/ingested/mine"
+    folder.mkdir(parents=True)
+    take_in("mine", source, path, 32, folder, 1)
+    table = read_cells(folder).table
+    rejected = read_table(folder / "rejected.csv")
     assert table[
         ["file", "raw_label", "subject", "width", "height"]
     ].values.tolist() == [
