@@ -3,6 +3,8 @@
 Takes the PBC and MLL archives where CYTOBALANCE_REAL_DATA (or ../shared/data) has them.
 A copy is moved by 1 to 4 % of the side in both directions (the edge repeated, mirrored
 or wrapped), rescaled to 80 to 125 %, brightness +- 10 %, JPEG quality 60 to 95.
+Then the same with 1,200 cells of PBC cut out by a threshold and laid on an empty canvas
+of 450 px, white and black, and with such frames shrunk, so that the cells are small.
 `--sheet pairs.png` draws the random pairs, to look at.
 """
 
@@ -11,6 +13,7 @@ import os
 import sys
 import time
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -19,14 +22,18 @@ import pandas as pd
 
 from cytobalance.config import read_study
 from cytobalance.curation.alignment import compare_pairs
-from cytobalance.curation.decode import decode, preview
+from cytobalance.curation.decode import decode, preview, shrink
 from cytobalance.curation.duplicates import find_pairs
+from cytobalance.groups import Dedup
 
 ARCHIVES = ("PBC_dataset_normal_DIB.zip", "BM_cytomorphology_data.zip")
 EDGES = (cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT, cv2.BORDER_WRAP)
 COPIES = 1200
 RANDOM_PAIRS = 2000
 DISTANCES = (6, 8, 10)
+CANVAS = 450  # pixels a side, as in C-NMC
+SHRUNK = (1, 2, 3, 4)  # how many times smaller the frames of cut-out cells are
+SPANS = (0, 20, 25, 35, 50, 80, CANVAS)  # pixels across a cell
 
 
 def main() -> None:
@@ -47,13 +54,86 @@ def main() -> None:
     for distance in DISTANCES:
         measure(previews, planted, len(frames), distance)
     try_random_pairs(previews[: len(frames)], stream, options.sheet)
+    cells = cut_cells(read_frames(shelf / ARCHIVES[0]), COPIES)
+    for value in (255, 0):
+        for times in SHRUNK:
+            measure_cut_out(cells, value, times)
 
 
-def read_frames(archive: Path) -> list[np.ndarray]:
-    """Images uint8 [H, W, 3] of all JPEG files of a zip, in the order of names."""
+def cut_cells(
+    frames: list[np.ndarray], count: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`count` cells of `frames`, drawn at random, each with its mask.
+
+    A cell is the largest dark area near the middle that touches no edge, by Otsu's
+    threshold of green: pixels uint8 [H, W, 3], mask bool [H, W].
+    """
+    cells = []
+    for row in np.random.default_rng(0).permutation(len(frames)):
+        frame = frames[row]
+        green = cv2.GaussianBlur(frame[..., 1], (0, 0), 2)
+        how = cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU
+        _, dark = cv2.threshold(green, 0, 1, how)
+        _, areas, boxes, centres = cv2.connectedComponentsWithStats(dark)
+        high, wide = green.shape
+        left, top, width, height, size = boxes.T
+        inside = (left > 0) & (top > 0) & (left + width < wide) & (top + height < high)
+        middle = np.hypot(*(centres - (wide / 2, high / 2)).T) < 60
+        size = np.where(inside & middle, size, 0)
+        size[0] = 0  # the ground
+        if size.max() > 300:
+            box = boxes[size.argmax()]
+            here = np.s_[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
+            mask = (areas[here] == size.argmax()).astype(np.uint8)
+            rims, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            cells.append((frame[here], cv2.drawContours(mask, rims, -1, 1, -1) > 0))
+        if len(cells) == count:
+            break
+    return cells
+
+
+def lay_out(cell: np.ndarray, mask: np.ndarray, value: int, side: int) -> np.ndarray:
+    """A canvas uint8 [side, side, 3] of `value` with the cell in its middle."""
+    canvas = np.full((side, side, 3), value, np.uint8)
+    top, left = (side - mask.shape[0]) // 2, (side - mask.shape[1]) // 2
+    canvas[top : top + mask.shape[0], left : left + mask.shape[1]][mask] = cell[mask]
+    return canvas
+
+
+def measure_cut_out(cells: list, value: int, times: int) -> None:
+    """Print pairs among cells on a canvas, and recall of copies by the cells' size."""
+    stream = np.random.default_rng(1)
+    frames = [shrink(lay_out(*cell, value, CANVAS), CANVAS // times) for cell in cells]
+    copies = [make_copy(frame, stream) for frame in frames]
+    previews = np.stack([preview(frame) for frame in frames + copies])
+    pairs = find_all(previews, read_study().dedup)
+    pairs = pairs[pairs["kind"] == "near"]
+    planted = pairs["b"] == pairs["a"] + len(frames)
+    found = np.isin(np.arange(len(frames)), pairs["a"][planted])
+    across = np.array([2 * np.sqrt(mask.sum() / np.pi) / times for _, mask in cells])
+    row = f"canvas {value:3}, {CANVAS // times} px: {found.mean():.2%} of the copies"
+    for low, high in pairwise(SPANS):
+        part = (across >= low) & (across < high)
+        if part.any():
+            row += f"; {low}-{high} px {found[part].mean():.0%} of {part.sum()}"
+    among = (pairs["b"] < len(frames)).sum()
+    others = (~planted).sum() - among
+    print(f"{row}; {among} pairs among the cells, {others} others", flush=True)
+
+
+def find_all(previews: np.ndarray, dedup: Dedup) -> pd.DataFrame:
+    """All pairs among `previews`, as `find_pairs` gives them."""
+    ids = [f"{row:016x}" for row in range(len(previews))]
+    cells = pd.DataFrame({"source": "real", "file": ids, "cell_id": ids})
+    return find_pairs(cells, previews, dedup)
+
+
+def read_frames(archive: Path, step: int = 1) -> list[np.ndarray]:
+    """Images uint8 [H, W, 3] of every `step`-th JPEG file of a zip, sorted by name."""
     with zipfile.ZipFile(archive) as opened:
         names = sorted(n for n in opened.namelist() if n.endswith(".jpg"))
-        return [decode(opened.read(name)) for name in names if "/." not in name]
+        names = [name for name in names if "/." not in name]
+        return [decode(opened.read(name)) for name in names[::step]]
 
 
 def make_copy(frame: np.ndarray, stream: np.random.Generator) -> np.ndarray:
@@ -80,11 +160,9 @@ def measure(previews: np.ndarray, planted: set, real: int, distance: int) -> Non
 
     Pairs between a copy and a true copy of its original count as planted too.
     """
-    ids = [f"{row:016x}" for row in range(len(previews))]
-    cells = pd.DataFrame({"source": "real", "file": ids, "cell_id": ids})
     settings = read_study().dedup.model_copy(update={"hash_distance": distance})
     start = time.perf_counter()
-    pairs = find_pairs(cells, previews, settings)
+    pairs = find_all(previews, settings)
     seconds = time.perf_counter() - start
     near = pairs[pairs["kind"] != "field"]
     found = set(zip(near["a"], near["b"], strict=True))
