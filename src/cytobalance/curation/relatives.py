@@ -93,6 +93,8 @@ class Relations:
 
     def compare(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Correlation of the detail, float [P], of pairs of places in `rows`."""
+        # The same whichever comes first: laying b on a differs from laying a on b.
+        first, second = np.minimum(first, second), np.maximum(first, second)
         angle, mirrored, _ = turn_to_fit(self.all.rings, first, second)
         centres = self.all.centres
 
