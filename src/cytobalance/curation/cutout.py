@@ -43,7 +43,10 @@ def find_background(pixels: np.ndarray) -> np.ndarray | None:
         border += [lines[[0, -1], :length], lines[[0, -1], -length:]]
     border = np.concatenate([part.reshape(-1, 3) for part in border])
     colour = np.median(border, axis=0).astype(np.uint8)
-    empty = (border == colour).all(axis=1).mean()
+    # All four sides too: a frame turned before it was published has empty corners, but
+    # reaches its sides.
+    sides = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    empty = min((part == colour).all(axis=1).mean() for part in (border, sides))
     return colour if empty >= EMPTY_PART else None
 
 
