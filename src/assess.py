@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cytobalance.cells import read_cells, read_table, write_table
+from cytobalance.cells import read_cells
 from cytobalance.classify.networks import load_network
 from cytobalance.config import read_study
 from cytobalance.devices import make_deterministic, pick_device
@@ -18,6 +18,7 @@ from cytobalance.score.memorisation import search_copies
 from cytobalance.score.progress import read_progress, thin_losses
 from cytobalance.score.selection import select_cells
 from cytobalance.score.teaching import prepare_lesson, score_teaching
+from cytobalance.tables import check_labels, read_table, write_table
 
 
 def main() -> None:
@@ -33,9 +34,12 @@ def main() -> None:
     trained = Path(f"models/gan/{protocol}/{gan}")
     progress = read_progress(trained, len(study.classes))
     losses = read_table(trained / "losses.csv")
-    cells = read_cells(Path("data/cells"))
+    cells = read_cells(Path("data/cells"), study.image.size)
     hold_out = read_table(Path("data/hold_out.csv"))
-    synthetic = read_cells(Path(f"data/synthetic/{protocol}/{gan}"))
+    made = Path(f"data/synthetic/{protocol}/{gan}")
+    synthetic = read_cells(made, study.image.size)
+    check_labels(cells.table, study.classes, Path("data/cells/cells.csv"))
+    check_labels(synthetic.table, study.classes, made / "cells.csv")
 
     drawn = select_cells(cells, hold_out, synthetic, protocol, study)
     searches = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.cells import read_cells, read_table, write_table
+from cytobalance.cells import read_cells
 from cytobalance.config import read_study
 from cytobalance.curation.duplicates import (
     PAIR_COLUMNS,
@@ -17,6 +17,7 @@ from cytobalance.curation.families import (
     count_families,
     describe_families,
 )
+from cytobalance.curation.relabel import check_origin
 from cytobalance.curation.relatives import relate
 from cytobalance.curation.review import (
     find_members,
@@ -26,6 +27,7 @@ from cytobalance.curation.review import (
 )
 from cytobalance.draw.duplicates import draw_gallery, draw_review
 from cytobalance.runtime import atomic_folder, run_stage
+from cytobalance.tables import read_table, write_table
 
 INGESTED = Path("data/ingested")
 RELABELLED = Path("data/relabelled.csv")
@@ -40,6 +42,8 @@ def main() -> None:
     study = read_study()
     cells = read_table(RELABELLED)
     folders = [INGESTED / source for source in study.sources]
+    images = {source: read_cells(INGESTED / source) for source in study.sources}
+    check_origin(cells, [own.table for own in images.values()])
     pairs = find_pairs(cells, Previews(folders), study.dedup)
     copies = name_clusters(cells, pairs, rank_cells(cells))
     members = find_members(cells, copies)
@@ -57,7 +61,6 @@ def main() -> None:
         counts = count_families(families, study.merge.classes)
     print(f"dedup: {describe_families(counts)}")
 
-    images = {source: read_cells(INGESTED / source) for source in study.sources}
     with atomic_folder(OUT) as folder:
         write_table(folder / "clusters.csv", clusters)
         write_table(folder / "pairs.csv", pairs[list(PAIR_COLUMNS)])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cytobalance.cells import hash_file, read_table
+from cytobalance.cells import hash_file
 from cytobalance.config import read_study
 from cytobalance.metrics import write_metrics
 from cytobalance.options import read_item
@@ -15,6 +15,7 @@ from cytobalance.score.record import (
     list_misses,
     read_curves,
 )
+from cytobalance.tables import read_table
 
 CELLS = Path("data/cells/cells.csv")
 PREDICTIONS = Path("data/predictions")

@@ -6,7 +6,7 @@ import numpy as np
 
 from cytobalance.balance.hold_out import visible_cells
 from cytobalance.balance.target import synthetic_table, wanted_counts
-from cytobalance.cells import create_images, open_images, read_table, write_table
+from cytobalance.cells import create_images, open_images
 from cytobalance.config import Study, read_study
 from cytobalance.devices import make_deterministic
 from cytobalance.gan.generation import generate_cells
@@ -14,6 +14,7 @@ from cytobalance.gan.processes import shared_folder, start_processes
 from cytobalance.gan.registry import load_generator
 from cytobalance.options import read_item
 from cytobalance.runtime import derive_seed, run_stage, show_progress
+from cytobalance.tables import read_table, write_table
 
 
 def main() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from cytobalance.balance.hold_out import count_parts, hold_out_cells, published_parts
-from cytobalance.cells import read_table, write_table
 from cytobalance.config import read_study
 from cytobalance.runtime import run_stage
+from cytobalance.tables import check_labels, read_table, write_table
 
 CELLS = Path("data/cells/cells.csv")
 OUTPUT = Path("data/hold_out.csv")
@@ -17,6 +17,7 @@ def main() -> None:
     """Deal whole groups, thin what the study wants rare, and print the counts."""
     study = read_study()
     cells = read_table(CELLS)
+    check_labels(cells, study.classes, CELLS)
     table = hold_out_cells(cells, study.classes, study.hold_out, study.study.seed)
     counts = count_parts(table, study.classes)
     counts.loc["all"] = counts.sum()

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.cells import read_table, write_table
 from cytobalance.config import read_study
 from cytobalance.curation.reannotations import lmu_reannotations
 from cytobalance.curation.relabel import MAP_COLUMNS
@@ -12,6 +11,7 @@ from cytobalance.runtime import StudyError, run_stage
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.labels import find_labels, read_text
 from cytobalance.sources.lmu import TABLE, name_in_table
+from cytobalance.tables import read_table, write_table
 
 RAW = Path("data/raw")
 INGESTED = Path("data/ingested")

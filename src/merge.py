@@ -4,15 +4,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.cells import CellSet, read_cells, read_table, write_table
+from cytobalance.cells import CellSet, read_cells
 from cytobalance.config import Study, read_study
 from cytobalance.curation.census import count_by_source, take_census
 from cytobalance.curation.grouping import name_groups
-from cytobalance.curation.merge import join_classes, take_verdicts, write_cell_set
+from cytobalance.curation.merge import (
+    check_clusters,
+    join_classes,
+    take_verdicts,
+    write_cell_set,
+)
+from cytobalance.curation.relabel import check_origin
 from cytobalance.draw.dataset import draw_class_counts, draw_samples
 from cytobalance.inputs import read_inputs, write_inputs
 from cytobalance.metrics import write_metrics
 from cytobalance.runtime import atomic_folder, random_stream, run_stage
+from cytobalance.tables import read_table, write_table
 
 INGESTED = Path("data/ingested")
 RELABELLED = Path("data/relabelled.csv")
@@ -26,10 +33,13 @@ SAMPLES = 8  # cells of a class in the picture
 def main() -> None:
     study = read_study()
     relabelled = read_table(RELABELLED)
+    tables = [read_table(INGESTED / name / "cells.csv") for name in study.sources]
+    check_origin(relabelled, tables)
     clusters = read_table(DUPLICATES / "clusters.csv")
     pairs = read_table(DUPLICATES / "pairs.csv")
     unread = [read_table(INGESTED / name / "rejected.csv") for name in study.sources]
 
+    check_clusters(relabelled, clusters, pairs)
     table = join_classes(take_verdicts(relabelled, clusters), study.merge.classes)
     table["group"] = name_groups(relabelled, clusters, pairs)
     with atomic_folder(OUT) as folder:

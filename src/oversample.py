@@ -7,10 +7,11 @@ import numpy as np
 from cytobalance.balance.hold_out import visible_cells
 from cytobalance.balance.oversample import oversample_cells
 from cytobalance.balance.target import UNCUT, synthetic_table, wanted_counts
-from cytobalance.cells import create_images, read_cells, read_table, write_table
+from cytobalance.cells import create_images, read_cells
 from cytobalance.config import read_study
 from cytobalance.options import read_item
 from cytobalance.runtime import atomic_folder, run_stage
+from cytobalance.tables import check_labels, read_table, write_table
 
 
 def main() -> None:
@@ -19,7 +20,8 @@ def main() -> None:
     options = read_item(study, "protocol", "oversampler")
     protocol, oversampler = options.protocol, options.oversampler
 
-    cells = read_cells(Path("data/cells"))
+    cells = read_cells(Path("data/cells"), study.image.size)
+    check_labels(cells.table, study.classes, Path("data/cells/cells.csv"))
     hold_out = read_table(Path("data/hold_out.csv"))
     rows = visible_cells(cells.table, hold_out, protocol)
     labels = cells.table["label"].to_numpy(str)[rows]

@@ -133,4 +133,4 @@ def tell(text: str) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, alone=False)

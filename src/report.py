@@ -1,11 +1,16 @@
 """Stage `report`: the few numbers a reviewer reads, and one self-contained page."""
 
+import io
 from pathlib import Path
 
-from cytobalance.cells import read_cells, read_table, write_table
+from PIL import Image
+
+from cytobalance.cells import read_cells
 from cytobalance.config import Study, read_study
+from cytobalance.damage import damaged, reading
 from cytobalance.draw.charts import draw_gains, draw_optimism, draw_recall
 from cytobalance.draw.diagnostics import draw_confusion, draw_curves, draw_reliability
+from cytobalance.draw.gans import SHEETS as ENDS
 from cytobalance.draw.material import Material
 from cytobalance.draw.report import write_report
 from cytobalance.draw.style import save_png
@@ -14,6 +19,7 @@ from cytobalance.metrics import read_metrics, write_metrics
 from cytobalance.runtime import atomic_file, atomic_folder, run_stage
 from cytobalance.score.findings import Findings, gather_findings, summarise
 from cytobalance.score.tables import CLASSIFIER_TABLES, TABLES
+from cytobalance.tables import read_table, write_table
 
 CELLS = Path("data/cells")
 HOLD_OUT = Path("data/hold_out.csv")
@@ -24,6 +30,13 @@ LOSSES = Path("plots/losses")
 DATASET = Path("metrics/dataset.json")
 SUMMARY = Path("metrics/summary.json")
 PLOTS = Path("plots")
+# What the page needs of other stages' metrics.
+GAN = {"protocol": str, "overall": dict, "classes": dict, "notes": list}
+CENSUS = {
+    **dict.fromkeys(("files", "rejected", "class_by_source"), dict),
+    **dict.fromkeys(("published_types", "types"), dict),
+    **{"relabelled": int, "groups": int, "imbalance": float, "warnings": list},
+}
 
 
 def main() -> None:
@@ -33,19 +46,31 @@ def main() -> None:
         names = ", ".join(map(str, gone[:3])) + ", ..." * (len(gone) > 3)
         print(f"removed what another study left: {len(gone)} files ({names})")
     findings = gather_findings(study, RECORDS, read_table(HOLD_OUT))
+    images = read_images()
+    check_cells(findings, images)
     write_metrics(SUMMARY, summarise(findings))
     print(SUMMARY.read_text(encoding="utf-8"))
     write_tables(findings)
+    gans = read_gans(study)
     material = Material(
-        images=read_images(),
+        images=images,
         charts=draw_charts(findings),
-        gans=read_gans(study),
-        sheets={path.stem: path.read_bytes() for path in SHEETS.glob("*.png")},
-        dataset=read_metrics(DATASET) if DATASET.exists() else {},
+        gans=gans,
+        sheets=read_sheets(gans),
+        dataset=read_metrics(DATASET, CENSUS) if DATASET.exists() else {},
     )
     with atomic_file(PLOTS / "report.html") as partial:
         partial.write_text(write_report(findings, material), encoding="utf-8")
     print(f"wrote {SUMMARY}, {PLOTS / 'report.html'}, {len(material.charts)} charts")
+
+
+def check_cells(findings: Findings, images: dict) -> None:
+    """Refuse records of cells that data/cells does not hold."""
+    for key, record in findings.records.items():
+        cells = [row[0] for row in record["hits"]["rows"]]
+        if not images.keys() >= set(cells):
+            path = RECORDS / f"{'-'.join(key)}.json"
+            raise damaged(path, "names cells that data/cells does not hold")
 
 
 def write_tables(findings: Findings) -> None:
@@ -88,12 +113,26 @@ def read_images() -> dict:
     return dict(zip(cells.table["cell_id"], cells.images, strict=True))
 
 
+def read_sheets(gans: dict[str, dict]) -> dict[str, bytes]:
+    """The sheets of GANs of these keys: name -> PNG, its checksums read to the end."""
+    sheets = {}
+    for name in (key + end for key in gans for end in ENDS):
+        path = SHEETS / f"{name}.png"
+        with reading(path):
+            sheets[name] = path.read_bytes()
+            with Image.open(io.BytesIO(sheets[name]), formats=["PNG"]) as picture:
+                picture.verify()
+    return sheets
+
+
 def read_gans(study: Study) -> dict[str, dict]:
     """Metrics of every GAN of the study that was assessed: key -> metrics."""
     protocols = sorted(study.protocols)  # `heldout` first
     keys = [f"{p}-{g}" for g in study.gans for p in protocols]
     paths = {key: GANS / f"{key}.json" for key in keys}
-    return {key: read_metrics(path) for key, path in paths.items() if path.exists()}
+    return {
+        key: read_metrics(path, GAN) for key, path in paths.items() if path.exists()
+    }
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ import pandas as pd
 
 from cytobalance.balance.hold_out import PARTS
 from cytobalance.balance.split import split_cells
-from cytobalance.cells import read_table, write_table
 from cytobalance.config import read_study
 from cytobalance.options import read_item
 from cytobalance.runtime import run_stage
+from cytobalance.tables import check_labels, read_table, write_table
 
 
 def main() -> None:
@@ -20,7 +20,10 @@ def main() -> None:
 
     cells = read_table(Path("data/cells/cells.csv"))
     hold_out = read_table(Path("data/hold_out.csv"))
-    synthetic = read_table(Path(f"data/synthetic/{protocol}/{balancer}/cells.csv"))
+    made = Path(f"data/synthetic/{protocol}/{balancer}/cells.csv")
+    synthetic = read_table(made)
+    check_labels(cells, study.classes, Path("data/cells/cells.csv"))
+    check_labels(synthetic, study.classes, made)
     table = split_cells(cells, hold_out, synthetic, study, protocol, balancer)
 
     counts = pd.crosstab(table["label"], [table["part"], table["origin"]])

@@ -5,14 +5,20 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from cytobalance.cells import hash_file, read_cells, read_table, write_table
+from cytobalance.cells import hash_file, read_cells
 from cytobalance.classify.networks import save_network, seed_network
-from cytobalance.classify.training import gather_cells, predict_logits, train
+from cytobalance.classify.training import (
+    check_split,
+    gather_cells,
+    predict_logits,
+    train,
+)
 from cytobalance.config import Study, read_study
-from cytobalance.devices import make_deterministic, pick_device
+from cytobalance.devices import check_step, make_deterministic, pick_device
 from cytobalance.inputs import read_inputs
 from cytobalance.options import read_item
 from cytobalance.runtime import StudyError, atomic_folder, derive_seed, run_stage
+from cytobalance.tables import check_labels, read_table, write_table
 
 PREDICTED_PARTS = ("test", "validation")
 
@@ -24,6 +30,9 @@ def main() -> None:
     key = f"{options.protocol}-{options.balancer}-{options.classifier}"
     make_deterministic()
 
+    check_step(
+        study.classifier.batch, study.classifier.width, study.image.size, "classifier"
+    )
     split, parts = read_parts(study, options.protocol, options.balancer)
     curves, predictions, networks = [], [], []
     for trial in range(study.classifier.trials):
@@ -73,9 +82,13 @@ def main() -> None:
 
 def read_parts(study: Study, protocol: str, balancer: str):
     """The split's table, and its train, test and validation cells on the device."""
-    cells = read_cells(Path("data/cells"))
-    synthetic = read_cells(Path(f"data/synthetic/{protocol}/{balancer}"))
-    split = read_table(Path(f"data/splits/{protocol}/{balancer}.csv"))
+    size = study.image.size
+    cells = read_cells(Path("data/cells"), size)
+    synthetic = read_cells(Path(f"data/synthetic/{protocol}/{balancer}"), size)
+    path = Path(f"data/splits/{protocol}/{balancer}.csv")
+    split = read_table(path)
+    check_split(split, cells.table, synthetic.table, path)
+    check_labels(split, study.classes, path)
     device = pick_device()
     parts = {}
     for part in ("train", *PREDICTED_PARTS):

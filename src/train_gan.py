@@ -8,16 +8,17 @@ import pandas as pd
 import torch
 
 from cytobalance.balance.hold_out import visible_cells
-from cytobalance.cells import read_cells, read_table, write_table
+from cytobalance.cells import read_cells
 from cytobalance.config import Study, read_study
-from cytobalance.devices import make_deterministic
+from cytobalance.devices import check_step, make_deterministic
 from cytobalance.gan.batches import Batches
 from cytobalance.gan.engine import Training, train_gan
 from cytobalance.gan.processes import limit_threads, share_of, start_processes
 from cytobalance.gan.registry import build_gan, save_generator
 from cytobalance.groups import GanGroup
 from cytobalance.options import read_item
-from cytobalance.runtime import StudyError, atomic_folder, derive_seed, run_stage
+from cytobalance.runtime import atomic_folder, derive_seed, run_stage
+from cytobalance.tables import check_labels, read_table, write_table
 
 # Outside the graph: states of unfinished runs.
 SCRATCH = Path(".cache/train_gan")
@@ -29,6 +30,7 @@ def main() -> None:
     options = read_item(study, "protocol", "gan")
     settings = study.gan_settings(options.gan)
     make_deterministic()
+    check_step(settings.batch, settings.width, study.image.size, "gan")
 
     processes = start_processes(settings.precision)
     images, labels = read_visible(study, options.protocol)
@@ -72,14 +74,10 @@ def read_visible(study: Study, protocol: str) -> tuple[np.ndarray, np.ndarray]:
 
     Raises StudyError where data/cells has other classes or sizes than the study.
     """
-    cells = read_cells(Path("data/cells"))
+    cells = read_cells(Path("data/cells"), study.image.size)
+    check_labels(cells.table, study.classes, Path("data/cells/cells.csv"))
     rows = visible_cells(cells.table, read_table(Path("data/hold_out.csv")), protocol)
     labels = pd.Index(study.classes).get_indexer(cells.table["label"].iloc[rows])
-    if (labels < 0).any() or cells.images.shape[1] != study.image.size:
-        raise StudyError(
-            "data/cells was made with other merge.classes or another image.size; run "
-            "`dvc repro merge hold_out`"
-        )
     counts = np.bincount(labels, minlength=len(study.classes))
     kinds = "every pool cell, as published" if protocol == "paper" else "training cells"
     print(f"{protocol}: the GAN sees {len(rows)} real cells ({kinds})")

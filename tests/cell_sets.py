@@ -5,13 +5,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cytobalance.cells import write_table
 from cytobalance.runtime import atomic_folder
+from cytobalance.tables import FORMS, write_table
 
 
 def write_cells(folder: Path, images: np.ndarray, table: pd.DataFrame) -> None:
-    """Write a cell set atomically. images: uint8 [N, S, S, 3], table: N rows."""
+    """Write a cell set atomically. images: uint8 [N, S, S, 3], table: N rows.
+
+    Columns that the place of the table has, and no test needs, are filled.
+    """
     assert len(images) == len(table) and images.dtype == np.uint8
+    place = folder / "cells.csv"
+    form = next(form for where, form in FORMS.items() if place.match(where))
+    for name, kind in form.columns.items():
+        table = table if name in table else table.assign(**{name: kind()})
+    table = table[list(form.columns)]
     with atomic_folder(folder) as partial:
         np.save(partial / "images.npy", images)
         write_table(partial / "cells.csv", table)

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from cytobalance.tables import CELL_COLUMNS
+
 CLASSES = ("neutrophil", "lymphocyte", "monoblast")
 COUNTS = (600, 240, 30)
 PER_GROUP = 10
@@ -53,9 +55,10 @@ def write_cells(folder: Path, seed: int = 0) -> pd.DataFrame:
         images[i, 4:12, 4:12] = (90 + 13 * tint[name], 60, 140)
     (folder / "data/cells").mkdir(parents=True)
     np.save(folder / "data/cells/images.npy", images)
-    cells[["cell_id", "label", "group"]].to_csv(
-        folder / "data/cells/cells.csv", index=False
-    )
+    about = cells.assign(source="made", file=cells["cell_id"] + ".png", subject="")
+    about = about.assign(raw_label=label, type=label, width=16, height=16)
+    about = about.assign(published_part="")[list(CELL_COLUMNS)]
+    about.to_csv(folder / "data/cells/cells.csv", index=False)
     cells.to_csv(folder / "data/hold_out.csv", index=False)
     return cells
 

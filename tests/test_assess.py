@@ -15,7 +15,6 @@ from cell_sets import write_cells
 
 import assess
 from cytobalance.balance.hold_out import hold_out_cells
-from cytobalance.cells import write_table
 from cytobalance.classify.networks import SequentialCNN, save_network
 from cytobalance.config import read_study
 from cytobalance.runtime import StudyError, run_stage
@@ -39,6 +38,7 @@ from cytobalance.score.fidelity import (
 from cytobalance.score.memorisation import closest_pairs, search_copies
 from cytobalance.score.progress import read_progress, spread_evenly
 from cytobalance.score.selection import ClassCells
+from cytobalance.tables import write_table
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import yaml
 from cell_sets import write_cells
 
 import train_classifier
-from cytobalance.cells import hash_file, read_table, write_table
+from cytobalance.cells import hash_file
 from cytobalance.classify import training
 from cytobalance.classify.networks import (
     SequentialCNN,
@@ -28,6 +28,7 @@ from cytobalance.classify.training import (
 from cytobalance.config import read_study
 from cytobalance.inputs import write_inputs
 from cytobalance.runtime import StudyError, derive_seed
+from cytobalance.tables import read_table, write_table
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 CLASSES = ("basophil", "monocyte", "platelet")
@@ -209,7 +210,7 @@ def project(tmp_path, monkeypatch):
     split["weight"] = np.where(part == "train", 1 / (1 + labels), 1.0)
     # A synthetic training cell of each class, so that both sources are read.
     made = split.iloc[:3].assign(origin="synthetic", row=[2, 1, 0], part="train")
-    made["label"] = names[:3][::-1]
+    made["label"], made["cell_id"] = names[:3][::-1], ids[:3][::-1]
     split = pd.concat([split, made])
     write_table(tmp_path / "data/splits/heldout/weighted.csv", split)
     own = pd.DataFrame({"cell_id": ids[:3], "label": names[:3], "parent": ""})
@@ -290,8 +291,8 @@ def test_a_file_that_is_no_classifier_is_refused_in_one_line(tmp_path):
         load_network(path, torch.device("cpu"))
     for content in (b"", b"not a model", b"PK\x03\x04 cut off"):
         path.write_bytes(content)
-        with pytest.raises(StudyError, match="no classifier of this project"):
+        with pytest.raises(StudyError, match="is damaged"):
             load_network(path, torch.device("cpu"))
     torch.save({"weights": {}}, path)
-    with pytest.raises(StudyError, match="no classifier of this project"):
+    with pytest.raises(StudyError, match="is damaged"):
         load_network(path, torch.device("cpu"))

@@ -15,9 +15,9 @@ import map_annotations
 import merge
 import relabel
 import simulate_expert
-from cytobalance.cells import read_table
 from cytobalance.config import read_study
 from cytobalance.simulator.plan import plan_smears
+from cytobalance.tables import read_table
 
 FAULTS = {
     "exact_copies": 30,
@@ -123,7 +123,7 @@ def test_second_opinions_of_the_lmu_set_become_a_map(curated, monkeypatch, capsy
     monkeypatch.chdir(folder)
     map_annotations.main()
     said = capsys.readouterr().out
-    maps = read_table(folder / "data/expert/lmu.csv")
+    maps = pd.read_csv(folder / "data/expert/lmu.csv", dtype=str)
     lmu = key[key["layout"] == "lmu"]
     assert set(names(maps)) <= set(names(lmu)) and len(maps) > 20
     assert "second opinions" in said

@@ -13,9 +13,10 @@ import torch
 import yaml
 from fake_study import CLASSES, write_cells, write_params
 
-from cytobalance.cells import read_cells, read_table
+from cytobalance.cells import read_cells
 from cytobalance.gan.processes import start_processes
 from cytobalance.runtime import StudyError
+from cytobalance.tables import read_table
 
 SRC = Path(__file__).parent.parent / "src"
 ITEM = ["--protocol", "heldout", "--gan", "c_wgan_gp"]

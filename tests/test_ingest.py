@@ -15,11 +15,12 @@ import yaml
 from PIL import Image
 
 import ingest
-from cytobalance.cells import REJECTED_COLUMNS, pixel_id, read_cells, read_table
+from cytobalance.cells import pixel_id, read_cells
 from cytobalance.curation import intake
 from cytobalance.curation.decode import crop_centre, preview, shrink
 from cytobalance.inputs import read_inputs
 from cytobalance.runtime import StudyError
+from cytobalance.tables import REJECTED_COLUMNS, read_table
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 COLUMNS = ["cell_id", "source", "file", "subject", "raw_label", "type"]

@@ -11,9 +11,10 @@ from ingested_study import degrade, paint, write_params, write_source
 import dedup
 import merge
 import relabel
-from cytobalance.cells import CELL_COLUMNS, read_cells, read_table
+from cytobalance.cells import read_cells
 from cytobalance.curation.merge import check_sum
 from cytobalance.runtime import StudyError
+from cytobalance.tables import CELL_COLUMNS, read_table
 
 CLASSES = {
     "monocyte": ["monocyte"],

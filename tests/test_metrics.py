@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cytobalance.cells import read_table, write_table
 from cytobalance.metrics import read_metrics, write_metrics
+from cytobalance.tables import read_table, write_table
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,12 @@ def test_scores_are_rounded_to_what_a_reader_takes_in(tmp_path):
 
 def test_counts_and_names_in_a_table_keep_all_of_their_digits(tmp_path):
     table = pd.DataFrame(
-        {"cell_id": ["0001234567890"], "iteration": [12345678], "loss": [0.12345678]}
+        {"trial": [12345678], "part": "test", "cell_id": ["0001234567890"]}
+        | {"origin": "real", "label": "007", "predicted": "true", "p_007": 0.12345678}
     )
-    write_table(tmp_path / "t.csv", table)
-    found = read_table(tmp_path / "t.csv")
+    path = tmp_path / "data/predictions/key.csv"
+    write_table(path, table)
+    found = read_table(path)
     assert found["cell_id"][0] == "0001234567890"
-    assert found["iteration"][0] == 12345678
-    assert found["loss"][0] == 0.123457
+    assert found["trial"][0] == 12345678
+    assert found["p_007"][0] == 0.123457

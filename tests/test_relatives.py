@@ -11,7 +11,6 @@ from ingested_study import paint, write_params, write_source
 import dedup
 import merge
 import relabel
-from cytobalance.cells import read_table
 from cytobalance.curation.decode import decode, preview
 from cytobalance.curation.duplicates import connect
 from cytobalance.curation.families import (
@@ -21,6 +20,7 @@ from cytobalance.curation.families import (
 )
 from cytobalance.curation.relatives import find_relatives
 from cytobalance.metrics import read_metrics
+from cytobalance.tables import read_table
 
 FILLS = (cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT, cv2.BORDER_CONSTANT)
 COPIES = 8

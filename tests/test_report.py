@@ -19,6 +19,7 @@ import report
 from cytobalance.draw.gans import MEASURES
 from cytobalance.draw.sheet import draw_gan_sheet
 from cytobalance.runtime import run_stage
+from cytobalance.tables import read_table
 
 PROTOCOLS = ("paper", "heldout")
 SHEET_WORDS = {
@@ -367,8 +368,8 @@ def test_test_cells_of_one_patient_get_no_verdict(study, tmp_path):
     parts = pd.read_csv(copy / "data/hold_out.csv", dtype={"cell_id": str})
     parts.loc[parts["part"] == "test", "group"] = "one"
     parts.to_csv(copy / "data/hold_out.csv", index=False)
-    columns = ["cell_id", "label", "group"]
-    parts[columns].to_csv(copy / "data/cells/cells.csv", index=False)
+    cells = read_table(copy / "data/cells/cells.csv").assign(group=parts["group"])
+    cells.to_csv(copy / "data/cells/cells.csv", index=False)
     for balancer in RECALL:
         evaluate_again(copy, "heldout", balancer)
     run_in(copy, report.main)

@@ -8,24 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cytobalance.runtime import StudyError, atomic_file
-
-# Columns of a real cell set. `group` holds what must stay on one side of a split;
-# `published_part` is train, validation or test where the source came split.
-CELL_COLUMNS = (
-    "cell_id",
-    "source",
-    "file",
-    "subject",
-    "raw_label",
-    "type",
-    "label",
-    "group",
-    "width",
-    "height",
-    "published_part",
-)
-REJECTED_COLUMNS = ("source", "file", "raw_label", "stage", "reason")
+from cytobalance.damage import damaged, reading
+from cytobalance.room import check_disk
+from cytobalance.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -46,24 +31,24 @@ def pixel_id(pixels: np.ndarray) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Read one of the pipeline's CSV tables; empty text stays empty, never NaN.
+def read_array(path: Path, shape: tuple[int | None, ...]) -> np.ndarray:
+    """An array uint8 of `shape` (None: any length), memory-mapped and read only.
 
-    `text`: columns kept as strings even where all values look like numbers.
-    Identifiers (`cell_id`, `subject`, `file`, `group`, `raw_label`) always are.
+    Raises StudyError naming the stage that mends it where the file is missing,
+    damaged, or holds anything else.
     """
     path = Path(path)
-    if not path.exists():
-        raise StudyError(f"{path} is missing; run `dvc repro` to make it")
-    always = ("cell_id", "subject", "file", "group", "raw_label", "source", "label")
-    kinds = dict.fromkeys((*always, *text), str)
-    return pd.read_csv(path, dtype=kinds, keep_default_na=False)
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a CSV table atomically, with the same bytes for the same input."""
-    with atomic_file(path) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n", float_format="%.6g")
+    with reading(path):
+        array = np.lib.format.open_memmap(path, mode="r")
+        whole = array.offset + array.nbytes == path.stat().st_size
+    wanted = zip(array.shape, shape, strict=False)
+    fits = array.ndim == len(shape) and all(n in (have, None) for have, n in wanted)
+    if array.dtype != np.uint8 or not fits:
+        form = ", ".join("any" if n is None else str(n) for n in shape)
+        raise damaged(path, f"holds {array.dtype} {array.shape}, not uint8 ({form})")
+    if not whole:
+        raise damaged(path, "has bytes behind its end")
+    return array
 
 
 def hash_file(path: Path) -> str:
@@ -72,34 +57,30 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_cells(folder: Path) -> CellSet:
+def read_cells(folder: Path, size: int | None = None) -> CellSet:
     """Read a cell set; images are memory-mapped and read only.
 
-    Raises StudyError where the folder is missing or the two files disagree.
+    size: pixels a side, where they are known. Raises StudyError where one of the two
+    files is missing or damaged, or they disagree.
     """
     folder = Path(folder)
     table = read_table(folder / "cells.csv")
-    try:
-        images = np.load(folder / "images.npy", mmap_mode="r")
-    except (OSError, ValueError, EOFError):
-        raise StudyError(
-            f"{folder}/images.npy is missing or damaged; delete the folder and run "
-            "`dvc repro`"
-        ) from None
+    images = read_array(folder / "images.npy", (None, size, size, 3))
     if len(images) != len(table):
-        raise StudyError(
-            f"{folder}: {len(images)} images but {len(table)} rows; "
-            "delete the folder and run `dvc repro`"
-        )
+        what = f"holds {len(images)} images, but its cells.csv {len(table)} rows"
+        raise damaged(folder, what)
+    if images.shape[1] != images.shape[2]:
+        raise damaged(folder / "images.npy", "holds images that are no squares")
     return CellSet(images, table)
 
 
 def create_images(folder: Path, count: int, size: int) -> np.ndarray:
     """New writable memory map uint8 [count, size, size, 3] at `folder/images.npy`.
 
-    Takes its room on the disk at once; OSError where there is too little.
+    Takes its room on the disk at once; StudyError where there is too little.
     """
     shape = (count, size, size, 3)
+    check_disk(folder, count * size * size * 3, f"{count:,} images")
     path = Path(folder) / "images.npy"
     if count == 0:  # NumPy can't map an empty file
         np.save(path, np.zeros(shape, np.uint8))

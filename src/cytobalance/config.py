@@ -214,9 +214,18 @@ def _explain(error: ValidationError, place: tuple[str, ...] = ()) -> str:
                 message += "; put it in quotes"
             given = "" if isinstance(item["input"], dict | BaseModel) else item["input"]
             parts.append(
-                f"{key}: {message}" + (f" (got {given!r})" if given != "" else "")
+                f"{key}: {message}" + (f" (got {_show(given)})" if given != "" else "")
             )
     return "; ".join(part.removeprefix(": ") for part in parts)
+
+
+def _show(value: object) -> str:
+    """A value as an error shows it, cut to a length that fits a line."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def read_study(path: Path | str = "params.yaml") -> Study:
@@ -231,7 +240,7 @@ def read_study(path: Path | str = "params.yaml") -> Study:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except StudyError as error:
         raise StudyError(f"{path}: {error}") from None
-    except (yaml.YAMLError, ValueError) as error:  # not UTF-8; no such date
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # UTF-8, dates
         raise StudyError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise StudyError(f"{path}: must hold groups of settings, see the shipped file")

@@ -7,11 +7,39 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from cytobalance.taxonomy import TYPES
 
+
+def whole(least: int, most: int):
+    """A whole number in its legal range, which the error names."""
+
+    def check(value: int) -> int:
+        if not least <= value <= most:
+            raise ValueError(f"must be a whole number from {least:,} to {most:,}")
+        return value
+
+    return Annotated[int, AfterValidator(check)]
+
+
+def real(least: float, most: float, zero: bool = True):
+    """A number in its legal range, which the error names; zero: whether it may be 0."""
+
+    def check(value: float) -> float:
+        if not least <= value <= most or (not zero and value == 0):
+            start = f"from {least:g}" if zero else "above 0 and"
+            raise ValueError(f"must be a number {start} up to {most:g}")
+        return value
+
+    return Annotated[float, AfterValidator(check)]
+
+
+# Bounds are generous: ten times and more what the papers took. What a study of legal
+# numbers needs of disk and memory is weighed before work starts (room.py).
+MOST_CELLS = 1_000_000  # of a class
+MOST_STEPS = 1_000_000  # of a classifier, in all epochs
+MOST_SHOWN = 1_000_000_000  # cells, times they are shown
+Rate = real(0, 10, zero=False)  # of learning
+Weight = real(0, 1e6)  # of a part of a loss
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0)]
-Number = Annotated[int, Field(ge=1)]
+Seed = whole(0, 2**63 - 1)
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 # YAML gives lists; strict models want tuples, which stay frozen.
@@ -54,7 +82,7 @@ class Group(BaseModel):
 
 class StudyGroup(Group):
     title: str
-    seed: Count
+    seed: Seed
 
 
 class ImageGroup(Group):
@@ -70,7 +98,9 @@ class Source(Group):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     url: str | None = None
     # Centre square kept: a part of the shorter side up to 1, or whole pixels from 2.
-    crop: Annotated[float, Field(gt=0, le=1)] | Annotated[int, Field(ge=2)] = 1.0
+    crop: (
+        Annotated[float, Field(gt=0, le=1)] | Annotated[int, Field(ge=2, le=100_000)]
+    ) = 1.0
     # Raw label -> type, beside the layout's own; null leaves a label out by rule.
     codes: dict[str, Name | None] = {}
     # Layout `folder`: folder above the classes -> published part; others are pooled.
@@ -105,21 +135,21 @@ class Ingest(Group):
 class Faults(Group):
     """How many faults the simulator plants, over all sources."""
 
-    exact_copies: Count
-    near_copies: Count
-    mislabelled: Count
-    cross_class: Count
-    unreadable: Count
+    exact_copies: whole(0, 10_000)
+    near_copies: whole(0, 10_000)
+    mislabelled: whole(0, 10_000)
+    cross_class: whole(0, 10_000)
+    unreadable: whole(0, 10_000)
 
 
 class Simulator(Group):
     """Simulated smears: how many cells and patients, and which faults."""
 
-    seed: Count
+    seed: Seed
     scale: Annotated[float, Field(gt=0, le=1)]  # of Hazra's Table 1
     # Types that are not scaled.
     true_counts: Annotated[tuple[Literal[TYPES], ...], Field(strict=False)]
-    cells_per_patient: Number
+    cells_per_patient: whole(1, 100_000)
     patient_variation: Annotated[float, Field(ge=0, le=3)]
     faults: Faults
 
@@ -136,7 +166,7 @@ class Dedup(Group):
     hash_distance: Annotated[int, Field(ge=0, le=16)]
     max_shift: Annotated[float, Field(ge=0, le=0.25)]
     field_shift: Annotated[float, Field(ge=0, le=0.25)]
-    max_difference: Positive
+    max_difference: real(0, 255, zero=False)
     min_correlation: Fraction
     conflicts: Literal["drop", "keep_first"]
     decisions: Annotated[tuple[File, ...], Field(strict=False)]
@@ -165,7 +195,7 @@ class HoldOut(Group):
     validation: Fraction
     # What becomes of a split that a source was published with.
     published: Literal["keep", "ignore"] = "keep"
-    thin: dict[Name, Number]
+    thin: dict[Name, whole(1, MOST_CELLS)]
 
     @model_validator(mode="after")
     def _check_sum(self):
@@ -175,17 +205,17 @@ class HoldOut(Group):
 
 
 class GanGroup(Group):
-    width: Number
-    latent: Number
-    batch: Number
-    iterations: Number
-    critic_steps: Number
-    learning_rate: Positive
+    width: whole(1, 2_048)
+    latent: whole(1, 16_384)
+    batch: whole(1, 65_536)
+    iterations: whole(1, 100_000_000)
+    critic_steps: whole(1, 1_000)
+    learning_rate: Rate
     betas: Betas
-    penalty: NonNegative
-    penalty_every: Number
-    r1: NonNegative
-    classifier_weight: NonNegative
+    penalty: Weight
+    penalty_every: whole(1, 1_000_000)
+    r1: Weight
+    classifier_weight: Weight
     conditioning: Literal["onehot", "embedding", "batch_norm"]
     sampling: Literal["natural", "balanced"]
     mirror: bool
@@ -201,8 +231,8 @@ Overrides = dict[str, Any]
 
 
 class Generate(Group):
-    target: Number
-    batch: Number
+    target: whole(1, MOST_CELLS)
+    batch: whole(1, 65_536)
 
 
 class Augmentation(Group):
@@ -218,8 +248,8 @@ class Augmentation(Group):
 class Neighbours(Group):
     """SMOTE and ADASYN: neighbours are sought on small copies of the cells."""
 
-    count: Number
-    size: Number
+    count: whole(1, 1_000)
+    size: whole(1, 512)
 
 
 class Oversample(Group):
@@ -228,25 +258,36 @@ class Oversample(Group):
 
 
 class ClassifierGroup(Group):
-    width: Number
+    width: whole(1, 2_048)
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    batch: Number
-    epochs: Number
-    iterations: Number
-    learning_rate: Positive
-    weight_decay: NonNegative
+    batch: whole(1, 65_536)
+    epochs: whole(1, 100_000)
+    iterations: whole(1, MOST_STEPS)
+    learning_rate: Rate
+    weight_decay: real(0, 100)
     flip: bool
     precision: Literal["fp32", "bf16"]
-    trials: Number
+    trials: whole(1, 100)
+
+    @model_validator(mode="after")
+    def _check_steps(self):
+        steps = self.epochs * self.iterations
+        if steps > MOST_STEPS or steps * self.batch > MOST_SHOWN:
+            raise ValueError(
+                f"epochs x iterations is {steps:,} steps, and x batch "
+                f"{steps * self.batch:,} cells; at most {MOST_STEPS:,} and "
+                f"{MOST_SHOWN:,} are legal"
+            )
+        return self
 
 
 class Assess(Group):
     features: Literal["cells", "inception"]
     weights: str | None
-    cells: Number
+    cells: whole(1, 100_000)
 
 
 class Evaluate(Group):
     confidence: Fraction
-    resamples: Annotated[int, Field(ge=20)]
-    calibration_bins: Number
+    resamples: whole(20, 100_000)
+    calibration_bins: whole(1, 1_000)

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cytobalance.runtime import StudyError, atomic_file
+from cytobalance.damage import damaged, reading
+from cytobalance.runtime import atomic_file
 
 # Of a source: `crop` as in params.yaml; `depth`, bits in use of 16-bit samples that do
 # not say it (0: none came); `boxes`, whether cells were cut out of larger images;
@@ -23,12 +24,9 @@ def write_inputs(folder: Path, inputs: dict[str, dict[str, Any]]) -> None:
 def read_inputs(folder: Path) -> dict[str, dict[str, Any]]:
     """What `write_inputs` wrote. Raises StudyError where it is missing or damaged."""
     path = Path(folder) / NAME
-    try:
+    with reading(path):
         inputs = json.loads(path.read_text(encoding="utf-8"))
-        if all(set(facts) == set(FACTS) for facts in inputs.values()):
-            return inputs
-    except (OSError, ValueError, AttributeError, TypeError):
-        pass
-    raise StudyError(
-        f"{path} is missing or damaged; run `dvc repro --force ingest merge`"
-    )
+        known = all(set(facts) == set(FACTS) for facts in inputs.values())
+    if not known:
+        raise damaged(path, "holds other facts than " + ", ".join(FACTS))
+    return inputs

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cytobalance.damage import damaged, reading
 from cytobalance.runtime import atomic_file
 
 
@@ -15,9 +16,30 @@ def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
         partial.write_text(_to_json(_plain(metrics)) + "\n", encoding="utf-8")
 
 
-def read_metrics(path: Path) -> dict[str, Any]:
-    """Read a metrics file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+# Which values a metrics file must hold: key -> kind, or the same of a group within.
+Shape = dict[str, "type | Shape"]
+
+
+def read_metrics(path: Path, shape: "type | Shape" = dict) -> dict[str, Any]:
+    """Read a metrics file that holds `shape`, and more.
+
+    Raises StudyError naming the stage that mends it where it is missing or damaged.
+    """
+    with reading(path):
+        metrics = json.loads(Path(path).read_text(encoding="utf-8"))
+    if wrong := _find_misfit(metrics, shape):
+        raise damaged(path, f"holds no {wrong} as it should")
+    return metrics
+
+
+def _find_misfit(value: Any, shape: "type | Shape", name: str = "metrics") -> str:
+    """The first key that is missing or of another kind; empty where all is well."""
+    if isinstance(shape, type):
+        return "" if isinstance(value, shape) else name
+    if not isinstance(value, dict):
+        return name
+    steps = (_find_misfit(value.get(key), form, key) for key, form in shape.items())
+    return next(filter(None, steps), "")
 
 
 def _plain(value: Any) -> Any:

@@ -1,19 +1,24 @@
 """What every stage needs to run: seeds by name, atomic writes, one-line errors."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import pickle
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 
 # No space left, quota used up, file too large.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+# What a disk without locks says, as some shared ones are: a stage then runs without.
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 # What a file of weights that is damaged, or none of ours, raises on its way in.
 UNREADABLE = (
@@ -95,13 +100,49 @@ def refuse_damage(message: str) -> Iterator[None]:
         raise StudyError(message) from None
 
 
-def run_stage(main: Callable[[], None]) -> None:
+@contextmanager
+def hold_stage(name: str) -> Iterator[None]:
+    """Let one process at a time work on the stage `name` of this folder.
+
+    A stage outlives a DVC that is killed, and would write what a next run writes too.
+    The operating system frees the lock when the last process of the stage ends, in
+    whatever way. Raises StudyError where another one holds it.
+    """
+    folder = Path(".cache/locks")
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / re.sub(r"[^\w.-]", "_", name)[:200]
+    with place.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            pid = file.read().strip()
+            raise StudyError(
+                f"{name} is running already, as process {pid} (it outlives a DVC that "
+                f"is killed); wait until it has ended, or end it with `kill {pid}`, "
+                "and run this again"
+            ) from None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def run_stage(main: Callable[[], None], alone: bool = True) -> None:
     """Run a stage's `main`; what a user can mend ends it with one line, exit code 1.
 
-    That is a `StudyError`, a full disk, a full memory or a missing permission.
+    That is a `StudyError`, a full disk, a full memory or a missing permission. alone:
+    a second process of the same stage and item is refused while this one runs; of
+    those that `torchrun` started, the first stands for all.
     """
+    name = "-".join([Path(sys.argv[0]).stem, *sys.argv[1:]]).replace("--", "")
+    first = os.environ.get("RANK", "0") == "0"
     try:
-        main()
+        with hold_stage(name) if alone and first else nullcontext():
+            main()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -7,8 +7,9 @@ from cytobalance.balance.hold_out import PARTS, visible_cells
 from cytobalance.balance.target import UNCUT, class_target
 from cytobalance.config import Study
 from cytobalance.runtime import random_stream
+from cytobalance.tables import columns_of
 
-SPLIT_COLUMNS = ("cell_id", "origin", "row", "label", "part", "weight")
+SPLIT_COLUMNS = columns_of("data/splits/*/*.csv")
 
 
 def split_cells(

@@ -6,12 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cytobalance.runtime import (
-    StudyError,
-    atomic_file,
-    derive_seed,
-    refuse_damage,
-)
+from cytobalance.damage import reading
+from cytobalance.runtime import atomic_file, derive_seed
+from cytobalance.weights import read_weights
 
 BLOCKS = 4
 
@@ -83,12 +80,8 @@ def load_network(path: Path, device: torch.device) -> tuple[nn.Module, dict]:
 
     Raises StudyError where the file is missing or no classifier of ours.
     """
-    if not Path(path).exists():
-        raise StudyError(f"{path} is missing; run `dvc repro` to train it")
-    with refuse_damage(
-        f"{path} holds no classifier of this project; train it again with `dvc repro`"
-    ):
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+    with reading(path):
+        saved = read_weights(path)
         about = saved["about"]
         network = build_network(about["classifier"], about["settings"])
         network.load_state_dict(saved["weights"])

@@ -2,12 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from cytobalance.damage import damaged
 from cytobalance.groups import ClassifierGroup
+from cytobalance.room import check_memory
 from cytobalance.runtime import StudyError, derive_seed, show_progress
 
 # Cells at a time where no gradient is kept.
@@ -172,6 +176,17 @@ def balanced_accuracy(right: Tensor, labels: Tensor) -> float:
     return (found[counts > 0] / counts[counts > 0]).mean().item()
 
 
+def check_split(
+    split: pd.DataFrame, cells: pd.DataFrame, synthetic: pd.DataFrame, path: Path
+) -> None:
+    """Refuse a split, read from `path`, of other cells than these two tables hold."""
+    for origin, table in (("real", cells), ("synthetic", synthetic)):
+        own = split[split["origin"] == origin]
+        named = table["cell_id"].reindex(own["row"]).to_numpy()
+        if not np.array_equal(named, own["cell_id"].to_numpy()):
+            raise damaged(path, f"belongs to other {origin} cells")
+
+
 def gather_cells(
     real: np.ndarray,
     synthetic: np.ndarray,
@@ -183,6 +198,8 @@ def gather_cells(
 
     real, synthetic: uint8 [., S, S, 3], memory-mapped; split: rows of a split table.
     """
+    size = len(split) * int(np.prod(real.shape[1:]))
+    check_memory(size, f"{len(split):,} cells", "generate.target or image.size")
     images = np.empty((len(split), *real.shape[1:]), np.uint8)
     origin, rows = split["origin"].to_numpy(str), split["row"].to_numpy(int)
     for name, source in (("real", real), ("synthetic", synthetic)):

@@ -10,30 +10,21 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from cytobalance.cells import read_array
 from cytobalance.curation.alignment import compare_pairs
+from cytobalance.curation.decode import PREVIEW_SIDE
 from cytobalance.curation.hashes import TURNS, WINDOWS, hash_previews, turn_images
 from cytobalance.curation.neighbours import find_close_pairs, find_common
 from cytobalance.groups import Dedup
 from cytobalance.runtime import count_cores, show_progress
+from cytobalance.tables import columns_of
 
 # Below this spread of grey levels a picture shows nothing to recognise.
 LEAST_CONTRAST = 3.0
 # Cells in a chain of pairs up to which each is compared with every other.
 LONG_CHAIN = 50
 CHUNK = 512  # previews that a thread hashes at a time
-PAIR_COLUMNS = (
-    "kind",
-    "source_a",
-    "file_a",
-    "source_b",
-    "file_b",
-    "turn",
-    "hash_distance",
-    "shift_x",
-    "shift_y",
-    "difference",
-    "correlation",
-)
+PAIR_COLUMNS = columns_of("data/duplicates/pairs.csv")
 
 
 class Previews:
@@ -41,7 +32,8 @@ class Previews:
 
     def __init__(self, folders: list[Path]):
         self.parts = [
-            np.load(folder / "previews.npy", mmap_mode="r") for folder in folders
+            read_array(folder / "previews.npy", (None, PREVIEW_SIDE, PREVIEW_SIDE))
+            for folder in folders
         ]
         self.starts = np.cumsum([0, *(len(part) for part in self.parts)])
 

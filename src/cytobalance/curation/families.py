@@ -2,7 +2,9 @@
 
 import pandas as pd
 
-FAMILY_COLUMNS = ("family", "source", "file", "type")
+from cytobalance.tables import columns_of
+
+FAMILY_COLUMNS = columns_of("data/duplicates/families.csv")
 # In place of a family: this picture was compared with none.
 EMPTY = "too little to compare"
 WAY_OUT = (

@@ -1,23 +1,22 @@
 """Take in one source: decode, check, crop and shrink every image on all cores."""
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from cytobalance.cells import (
-    REJECTED_COLUMNS,
-    create_images,
-    pixel_id,
-    write_table,
-)
+from cytobalance.cells import create_images, pixel_id
 from cytobalance.curation.decode import (
     PREVIEW_SIDE,
     crop_centre,
@@ -33,6 +32,7 @@ from cytobalance.sources.archive import open_archive
 from cytobalance.sources.entry import Box
 from cytobalance.sources.listing import Listing, list_source
 from cytobalance.sources.members import Archive, Member, Rejected, UnreadableError
+from cytobalance.tables import REJECTED_COLUMNS, write_table
 
 # Images a worker takes at a time: small enough to share out, large enough to be cheap.
 CHUNK = 64
@@ -179,6 +179,13 @@ def _start_worker(
     _worker = (archive, crop, size, folder, depth)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     warnings.simplefilter("ignore")
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker when its stage is killed: it would wait, or write, for ever."""
+    wait([parent_process().sentinel])
+    os._exit(1)
 
 
 def _decode_chunk(chunk: list[Place]) -> list[Decoded]:

@@ -5,16 +5,30 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cytobalance.cells import (
-    CELL_COLUMNS,
-    REJECTED_COLUMNS,
-    create_images,
-    write_table,
-)
+from cytobalance.cells import create_images, read_array
+from cytobalance.damage import damaged
 from cytobalance.runtime import StudyError
+from cytobalance.tables import CELL_COLUMNS, REJECTED_COLUMNS, write_table
 
 CELL = ["source", "file"]
 CHUNK = 4096  # images in memory at a time
+
+
+def check_clusters(
+    relabelled: pd.DataFrame, clusters: pd.DataFrame, pairs: pd.DataFrame
+) -> None:
+    """Refuse clusters or pairs of files that are not in data/relabelled.csv."""
+    known = pd.MultiIndex.from_frame(relabelled[CELL])
+    for name, table, columns in (
+        ("clusters", clusters, CELL),
+        ("pairs", pairs, ["source_a", "file_a"]),
+        ("pairs", pairs, ["source_b", "file_b"]),
+    ):
+        if not pd.MultiIndex.from_frame(table[columns]).isin(known).all():
+            path = Path(f"data/duplicates/{name}.csv")
+            raise damaged(path, "names files that data/relabelled.csv does not")
+    if clusters.duplicated(CELL).any():
+        raise damaged(Path("data/duplicates/clusters.csv"), "names a file twice")
 
 
 def take_verdicts(relabelled: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +106,8 @@ def write_cell_set(
     images = create_images(folder, len(cells), size)
     done = 0
     for source, rows in table.groupby("source", sort=False).indices.items():
-        stack = np.load(root / source / "images.npy", mmap_mode="r")
+        shape = len(rows), size, size, 3
+        stack = read_array(root / source / "images.npy", shape)
         wanted = np.flatnonzero(kept[rows])
         for start in range(0, len(wanted), CHUNK):
             part = wanted[start : start + CHUNK]

@@ -1,26 +1,19 @@
 """Experts' relabel maps: applied image by image, refused where they are stale."""
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 
 from cytobalance.curation.expert import name_rows, read_expert_files
+from cytobalance.damage import damaged
 from cytobalance.runtime import StudyError
+from cytobalance.tables import columns_of
 from cytobalance.taxonomy import TYPES
 
 MAP_COLUMNS = ("source", "file", "from", "to", "annotator", "reason", "date")
 UNCERTAIN = "UNC"  # the code of AML-Cytomorphology_LMU: no type can be told
-RELABELLED_COLUMNS = (
-    "source",
-    "file",
-    "cell_id",
-    "subject",
-    "raw_label",
-    "width",
-    "height",
-    "published_part",
-    "published_type",
-    "type",
-    "dropped",
-)
+RELABELLED_COLUMNS = columns_of("data/relabelled.csv")
 CELL = ["source", "file"]
 
 
@@ -67,6 +60,15 @@ def check_maps(maps: pd.DataFrame, cells: pd.DataFrame) -> None:
             f"{len(rows)} rows of the experts' maps do not fit the ingested cells: "
             f"{name_rows(rows)}; correct these rows, or make the map anew "
             "(simulated study: `make expert`)"
+        )
+
+
+def check_origin(relabelled: pd.DataFrame, ingested: list[pd.DataFrame]) -> None:
+    """Refuse a data/relabelled.csv of other cells than the sources' cells.csv hold."""
+    known = pd.concat(ingested)[CELL]
+    if not np.array_equal(relabelled[CELL], known):
+        raise damaged(
+            Path("data/relabelled.csv"), "belongs to other cells than data/ingested"
         )
 
 

@@ -5,22 +5,12 @@ import pandas as pd
 
 from cytobalance.curation.expert import name_rows, read_expert_files
 from cytobalance.runtime import StudyError
+from cytobalance.tables import columns_of
 from cytobalance.taxonomy import TYPES
 
 DECISION_COLUMNS = ("source", "file", "decision", "annotator", "date")
-CLUSTER_COLUMNS = ("source", "file", "cell_id", "cluster", "action", "reason", "type")
-# One that is never empty stands last: Excel leaves out the last separators of rows
-# whose last cells are empty, and such rows count as short.
-REVIEW_COLUMNS = (
-    "cluster",
-    "source",
-    "file",
-    "type",
-    "decision",
-    "annotator",
-    "date",
-    "proposed",
-)
+CLUSTER_COLUMNS = columns_of("data/duplicates/clusters.csv")
+REVIEW_COLUMNS = columns_of("data/duplicates/review.csv")
 CELL = ["source", "file"]
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from cytobalance.damage import damaged, reading
 from cytobalance.groups import GanGroup
-from cytobalance.runtime import StudyError, refuse_damage
+from cytobalance.weights import read_weights
 
 
 def build_gan(
@@ -52,19 +53,12 @@ def load_generator(
 
     Raises StudyError where it is missing, damaged or made for other classes or sizes.
     """
-    if not path.exists():
-        raise StudyError(f"{path} is missing; run `dvc repro train_gan`")
-    with refuse_damage(
-        f"{path} is no generator file; delete it and run `dvc repro train_gan`"
-    ):
-        state = torch.load(path, weights_only=True)
+    with reading(path):
+        state = read_weights(path)
         about = state["about"]
         settings = GanGroup.model_validate_json(about["settings"])
         if (about["classes"], about["size"]) != (list(classes), size):
-            raise StudyError(
-                f"{path} makes other classes or sizes than merge.classes and "
-                "image.size say; run `dvc repro train_gan`"
-            )
+            raise damaged(path, "makes other classes or sizes than params.yaml says")
         model = build_gan(about["gan"], size, len(classes), settings, seed=0)
         model.generator.load_state_dict(state["weights"])
     return model.generator.to(memory_format=torch.channels_last).eval(), settings

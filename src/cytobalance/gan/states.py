@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from cytobalance.runtime import atomic_file, refuse_damage
+from cytobalance.weights import read_weights
 
 
 def write_state(path: Path, state: dict) -> None:
@@ -30,4 +31,4 @@ def read_state(path: Path, device: torch.device) -> Iterator[dict]:
     with refuse_damage(
         f"{path}: the saved state is damaged; delete it, the training starts anew"
     ):
-        yield torch.load(path, map_location=device, weights_only=True)
+        yield read_weights(path, device)

@@ -8,7 +8,6 @@ import pandas as pd
 
 from cytobalance.config import Study
 from cytobalance.metrics import read_metrics
-from cytobalance.runtime import StudyError
 from cytobalance.score.comparison import (
     compare_all,
     judge,
@@ -20,6 +19,21 @@ from cytobalance.score.comparison import (
 
 Record = dict[str, Any]
 BASELINE = "plain"
+_SCORES = {"overall": dict, "classes": dict, "confusion": list, "calibration": dict}
+# What a file of metrics/classifiers must hold to be compared and drawn.
+RECORD = {
+    "simulated": bool,
+    "trials": int,
+    "confidence": float,
+    "resamples": int,
+    "classes": list,
+    "cells": {part: dict for part in ("train", "test", "validation")},
+    "test": {"all": _SCORES},
+    "validation": _SCORES,
+    "curves": {"columns": list, "rows": list},
+    "misses": {"columns": list, "rows": list},
+    "hits": {"columns": list, "rows": list},
+}
 
 
 @dataclass(frozen=True)
@@ -81,9 +95,7 @@ def gather_findings(study: Study, folder: Path, hold_out: pd.DataFrame) -> Findi
         for balancer in study.balancers:
             for classifier in study.classifiers:
                 path = folder / f"{protocol}-{balancer}-{classifier}.json"
-                if not path.exists():
-                    raise StudyError(f"{path} is missing; run `dvc repro` to make it")
-                records[protocol, balancer, classifier] = read_metrics(path)
+                records[protocol, balancer, classifier] = read_metrics(path, RECORD)
     findings = Findings(study, records, gains={})
     references = (BASELINE, *findings.cheap)
     for classifier in study.classifiers:

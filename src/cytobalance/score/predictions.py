@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cytobalance.cells import read_table
-from cytobalance.runtime import StudyError
+from cytobalance.damage import damaged
+from cytobalance.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -66,29 +66,31 @@ def read_predictions(
     different cells or a class is unknown.
     """
     table = read_table(path)
+    columns = [f"p_{label}" for label in classes]
+    if [name for name in table if name.startswith("p_")] != columns:
+        raise damaged(path, "has other classes than merge.classes")
     table = table[table["part"] == part].sort_values(
         ["trial", "origin", "cell_id"], kind="stable"
     )
     for column in ("label", "predicted"):
         unknown = sorted(set(table[column]) - set(classes))
         if unknown:
-            raise StudyError(
-                f"{path}: {column} `{unknown[0]}` is no class of this study; "
-                "run `dvc repro`"
+            raise damaged(
+                path, f"has the {column} {unknown[0]!r}, no class of the study"
             )
     trials = [rows for _, rows in table.groupby("trial")]
     if not trials:
-        raise StudyError(f"{path}: no {part} cells; run `dvc repro`")
+        raise damaged(path, f"holds no {part} cells")
     first = trials[0]
     for rows in trials[1:]:
         if not np.array_equal(
             rows[["origin", "cell_id"]], first[["origin", "cell_id"]]
         ):
-            raise StudyError(
-                f"{path}: the trials judged different {part} cells; run `dvc repro`"
-            )
+            raise damaged(path, f"has trials that judged different {part} cells")
     index = pd.Index(classes)
-    columns = [f"p_{label}" for label in classes]
+    real = first.loc[first["origin"] == "real", "cell_id"]
+    if not set(real) <= groups.keys():
+        raise damaged(path, "names cells that data/cells does not hold")
     probability = np.stack([rows[columns].to_numpy(float) for rows in trials])
     own_group = [
         f"group {groups[cell]}" if origin == "real" else f"cell {cell}"

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cytobalance.cells import read_table
-from cytobalance.runtime import StudyError
+from cytobalance.cells import read_array
+from cytobalance.damage import damaged
+from cytobalance.tables import read_table
 
 # Rows of a table of losses that Git keeps, at most.
 LOSS_ROWS = 200
@@ -30,21 +31,12 @@ def read_progress(folder: Path, classes: int) -> Progress:
 
     Raises StudyError where one is missing, or they disagree on moments or classes.
     """
-    again = "delete the folder and run `dvc repro train_gan`"
-    try:
-        images = np.load(folder / "progress.npy")
-        iterations = read_table(folder / "progress.csv")["iteration"].to_numpy(int)
-    except (OSError, ValueError, EOFError, KeyError, StudyError):
-        raise StudyError(
-            f"{folder}/progress.npy or progress.csv is missing or damaged; {again}"
-        ) from None
-    fits = images.ndim == 6 and images.shape[:2] == (len(iterations), classes)
-    if not fits or images.dtype != np.uint8 or not images.size:
-        raise StudyError(
-            f"{folder}/progress.npy is {images.dtype} {images.shape}, not uint8 cells "
-            f"of {len(iterations)} moments and {classes} classes; {again}"
-        )
-    return Progress(iterations, images)
+    table = read_table(folder / "progress.csv")
+    shape = len(table), classes, None, None, None, 3
+    images = read_array(folder / "progress.npy", shape)
+    if not images.size:
+        raise damaged(folder / "progress.npy", "holds no cells")
+    return Progress(table["iteration"].to_numpy(), images)
 
 
 def thin_losses(losses: pd.DataFrame) -> pd.DataFrame:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cytobalance.cells import read_table
 from cytobalance.score.predictions import Predictions
+from cytobalance.tables import read_table
 
 # Correctly named cells kept for the report, a class and a trial.
 HITS = 2

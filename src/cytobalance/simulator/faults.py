@@ -102,6 +102,8 @@ def _correct_as_paper(cells: pd.DataFrame, rng: np.random.Generator) -> None:
 def _mislabel(cells: pd.DataFrame, source: str, rng: np.random.Generator) -> None:
     """Publish one cell of `source` under a type that it is often mistaken for."""
     sound = cells[cells["source"].eq(source) & cells["fault"].eq("")]
+    if sound.empty:
+        raise _too_many(source)
     codes = CODES[sound["layout"].iloc[0]].values()
     held = set(sound["type"])
     legal = [(said, true) for said, true in MISTAKES if said in codes and true in held]
@@ -113,6 +115,13 @@ def _mislabel(cells: pd.DataFrame, source: str, rng: np.random.Generator) -> Non
     cells.loc[row, ["published", "fault"]] = said, "mislabelled"
 
 
+def _too_many(source: str) -> StudyError:
+    return StudyError(
+        f"simulator.faults: more faults than {source} has cells; "
+        "raise simulator.scale or plant fewer"
+    )
+
+
 def _pick(
     cells: pd.DataFrame, source: str, taken: set[str], rng: np.random.Generator
 ) -> dict:
@@ -120,10 +129,7 @@ def _pick(
     legal = cells["source"].eq(source) & cells["fault"].eq("")
     rows = cells.index[legal & ~cells["key"].isin(taken)]
     if not len(rows):
-        raise StudyError(
-            f"simulator.faults: more faults than {source} has cells; "
-            "raise simulator.scale or plant fewer"
-        )
+        raise _too_many(source)
     return cells.loc[rows[rng.integers(len(rows))]].to_dict()
 
 
