@@ -432,3 +432,17 @@ def test_enormous_images_are_refused_before_they_are_decoded(monkeypatch):
     monkeypatch.setattr(simplejpeg, "decode_jpeg", lambda *_: pytest.fail("decoded"))
     with pytest.raises(UnreadableError, match="enormous"):
         decode(bomb_jpeg())
+
+
+@pytest.mark.parametrize("mark", [b"P5", b"P6"])
+def test_pgm_and_ppm_of_12_bits_in_16_are_not_almost_black(mark):
+    eight = np.arange(32 * 32 * 3, dtype=np.uint16).reshape(32, 32, 3) % 220
+    if mark == b"P5":
+        eight = eight[..., :1]
+    header = mark + b"\n# by a camera\n32 32\n65535\n"
+    data = header + (eight * 16).astype(">u2").tobytes()
+    picture = decode_picture(data)
+    assert picture.largest == 219 * 16
+    assert (picture.pixels == eight).all()
+    with pytest.raises(UnreadableError):
+        decode_picture(data[:-200])

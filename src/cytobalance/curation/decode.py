@@ -23,6 +23,8 @@ from cytobalance.sources.entry import Box
 from cytobalance.sources.members import UnreadableError
 
 PNG_DEPTH = 24  # where a PNG has its bits a sample: PNG specification, 11.2.1
+# A PGM or PPM of all 16 bits: its header says no more than a TIFF's.
+DEEP_PNM = re.compile(rb"P[2356](?:(?:\s|#.*\n)+\d+){2}(?:\s|#.*\n)+65535\s")
 
 # Processes share the work out; and OpenCV's threads would not outlive a fork, so that
 # a child process of one that had used them waited for ever.
@@ -124,7 +126,7 @@ def preview(pixels: np.ndarray) -> np.ndarray:
 
 
 def _decode_any(data: bytes, depth: int) -> Picture:
-    """By Pillow; a 16-bit PNG, of which Pillow keeps the high byte, by libpng."""
+    """By Pillow; where it keeps the high byte of 16 bits, by libpng or OpenCV."""
     with Image.open(io.BytesIO(data)) as image:
         kind = image.format
         check_size(*image.size)
@@ -137,16 +139,20 @@ def _decode_any(data: bytes, depth: int) -> Picture:
             image.verify()
     with Image.open(io.BytesIO(data)) as image:  # anew: verifying uses it up
         if kind == "PNG" and data[PNG_DEPTH] == 16:
-            pixels, largest = _decode_deep_png(data, depth)
+            pixels, largest = _scale_deep(imagecodecs.png_decode(data), depth)
+        elif kind == "PPM" and DEEP_PNM.match(data):
+            image.load()  # raises where samples are missing, which OpenCV fills in
+            samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+            samples = samples.reshape(*samples.shape[:2], -1)[..., ::-1]  # from BGR
+            pixels, largest = _scale_deep(samples, depth)
         else:
             pixels, largest = _to_colours(image), 0
         orientation = image.getexif().get(ORIENTATION, 1)
     return Picture(turn_upright(pixels, orientation), largest)
 
 
-def _decode_deep_png(data: bytes, depth: int) -> tuple[np.ndarray, int]:
-    """Colours uint8 [H, W, 3] and the largest sample of a 16-bit PNG."""
-    samples = imagecodecs.png_decode(data)
+def _scale_deep(samples: np.ndarray, depth: int) -> tuple[np.ndarray, int]:
+    """Colours uint8 [H, W, 3] of samples uint16 [H, W, ...], and the largest."""
     samples = samples.reshape(*samples.shape[:2], -1)
     count = 1 if samples.shape[2] < 3 else 3
     largest = max(int(samples[..., :count].max()), 1)
