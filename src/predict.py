@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from cytobalance.classify.reading import BATCH, find_files, read_batches
 from cytobalance.classify.statement import describe_scores
 from cytobalance.devices import make_deterministic, pick_device
 from cytobalance.runtime import StudyError, atomic_file, run_stage, show_progress
+from cytobalance.sources.entry import is_image_name
 
 SOME_UNREAD = 3  # exit code: the table is whole, but some rows have a reason alone
 
@@ -28,11 +30,13 @@ SOME_UNREAD = 3  # exit code: the table is whole, but some rows have a reason al
 def main() -> None:
     """A row a file: class, confidence, probabilities (means over trials), or reason."""
     options = read_options()
+    check_output(options.output)
     make_deterministic()
     networks, about = load_ensemble(options.model, pick_device())
     facts = choose_input(about["inputs"], options.like)
     folder = options.model.resolve()
-    metrics = folder.parents[2] / f"metrics/classifiers/{folder.name}.json"
+    place = f"../../../metrics/classifiers/{folder.name}.json"
+    metrics = folder.joinpath(place).resolve()
     files, left_out = find_files(options.images)
     tell(f"images are read as: {describe(facts)}, shrunk to {about['size']} px")
     tell(describe_scores(metrics, about))
@@ -80,6 +84,23 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE|FOLDER")
     return parser.parse_args()
+
+
+def check_output(path: Path | None) -> None:
+    """Refuse, before the work, a place where the table can't or should not appear."""
+    if path is None:
+        return
+    try:
+        if path.exists() and not path.is_file():
+            raise StudyError(f"--output {path} is no regular file; name a file")
+        if is_image_name(path.name):  # of `--output *.png`, the first is no table
+            raise StudyError(f"--output {path} is the name of an image; name a table")
+        there = next(place for place in path.absolute().parents if place.exists())
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise StudyError(
+            f"--output {path} can't be written: {error.strerror}; name another place"
+        ) from None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Fixtures that several test modules share."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -10,6 +11,23 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def shut(monkeypatch):
+    """Close a folder to this user, even where that is root, who may read all."""
+
+    def close(folder: Path) -> None:
+        scan = os.scandir
+
+        def refuse(path="."):
+            if Path(path) == folder:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return scan(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+
+    return close
 
 
 @pytest.fixture(scope="session")

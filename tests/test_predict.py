@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def run(capsys, *words) -> tuple[int, pd.DataFrame, str]:
         arguments = ["x", "--model", f"models/classifiers/{KEY}", *map(str, words)]
         patch.setattr(sys, "argv", arguments)
         try:
-            run_stage(predict.main)
+            run_stage(predict.main, alone=False)
         except SystemExit as ended:
             code = ended.code
     said = capsys.readouterr()
@@ -160,6 +161,60 @@ def test_litter_is_left_out_and_an_unreadable_file_is_a_row(model, capsys):
     last = said.splitlines()[-1]
     assert last.startswith("3 of 7 files predicted, 4 can't be read")
     assert "7 left out" in last
+
+
+def test_a_folder_that_can_not_be_read_is_a_row(model, capsys, shut):
+    for name in ("1.png", "closed/2.png"):
+        write_image(Path("new", name))
+    shut(Path("new/closed"))
+    code, table, said = run(capsys, "new", f"{'x' * 300}.png")
+    assert code == predict.SOME_UNREAD
+    names = ["new/1.png", "new/closed", f"{'x' * 300}.png"]
+    assert table["file"].tolist() == names
+    assert table["reason"].tolist() == [
+        "",
+        "folder can't be read, with all in it: Permission denied",
+        "can't be read: File name too long",
+    ]
+    assert "1 of 3 files predicted, 2 can't be read" in said
+
+
+def test_a_folder_without_images_is_one_line(model, capsys):
+    Path("new").mkdir()
+    Path("new/notes.txt").touch()
+    code, table, said = run(capsys, "new")
+    assert (code, len(table), said.count("\n")) == (1, 0, 1)
+    assert "new holds no image files" in said
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("there", "no regular file"),
+        ("pipe", "no regular file"),
+        ("a.png", "the name of an image"),
+        ("a.png/x.csv", "Not a directory"),
+        (f"{'x' * 300}.csv", "File name too long"),
+    ],
+)
+def test_an_output_that_can_not_be_is_refused_at_once(model, capsys, output, words):
+    write_image(Path("a.png"))
+    Path("there").mkdir()
+    os.mkfifo("pipe")
+    before = sorted(Path().rglob("*"))
+    image = Path("a.png").read_bytes()
+    code, _, said = run(capsys, "--output", output, "a.png")
+    assert (code, said.count("\n")) == (1, 1)
+    assert "--output" in said and words in said
+    assert sorted(Path().rglob("*")) == before
+    assert Path("a.png").read_bytes() == image
+
+
+def test_a_model_outside_any_project_has_no_score(model, capsys, monkeypatch):
+    write_image(Path("a.png"))
+    monkeypatch.setattr(Path, "resolve", lambda self: Path("/model"))
+    code, table, said = run(capsys, "a.png")
+    assert code == 0 and len(table) == 1 and "no score is known" in said
 
 
 def test_no_readable_file_at_all_still_gives_every_reason(model, capsys):

@@ -414,6 +414,16 @@ def test_folder_links(tmp_path):
     }
 
 
+def test_a_folder_that_can_not_be_read_is_a_reason(tmp_path, shut):
+    path = write_folder(tmp_path / "set", {"a/BA_1.jpg": png(), "b/c/MO_1.jpg": png()})
+    shut(path / "b" / "c")
+    found = list_files("pbc", path)
+    assert [e.file for e in found.entries] == ["a/BA_1.jpg"]
+    assert reasons(found) == {
+        "b/c": "folder can't be read, with all in it: Permission denied"
+    }
+
+
 @pytest.mark.parametrize("kind", [write_folder, write_zip, write_tar])
 def test_names_in_any_script(kind, tmp_path):
     labels = ["單核球", "Моноцит", "مونوسيت", 'mono cyte,"x"', "é\u0301\nnew"]

@@ -102,6 +102,13 @@ def test_what_dvc_can_not_see_is_refused(lab, tmp_path):
     assert fingerprint(lab)["files"] == 4
 
 
+def test_a_folder_that_can_not_be_read_is_no_empty_one(lab, shut):
+    (lab / "closed").mkdir()
+    shut(lab / "closed")
+    with pytest.raises(StudyError, match=r"closed can't be read \(Permission denied\)"):
+        fingerprint(lab)
+
+
 def test_only_what_names_a_source_counts(lab, study_of):
     source = {**LAB, "codes": {"mono": "monocyte"}}
     where = lab.parent, {}

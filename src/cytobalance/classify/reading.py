@@ -41,28 +41,34 @@ def find_files(given: list[Path]) -> tuple[list[File], int]:
     files: list[File] = []
     left_out = 0
     for path in given:
-        if path.is_dir():
-            found, others = _list_folder(path)
-            files += found
-            left_out += others
-        elif find_litter(path.name):
-            left_out += 1
-        elif path.is_file():
-            member = Member(path.name, 0, path.stat().st_size)
-            files.append(File(str(path), FolderArchive(path.parent), member))
-        else:
-            reason = "no regular file" if path.exists() else "missing"
-            files.append(File(str(path), reason=reason))
+        try:
+            if path.is_dir():
+                found, others = _list_folder(path)
+                files += found
+                left_out += others
+            elif find_litter(path.name):
+                left_out += 1
+            else:
+                files.append(_name_file(path))
+        except OSError as error:  # in a folder closed to us, or of too long a name
+            files.append(File(str(path), reason=f"can't be read: {error.strerror}"))
     return files, left_out
+
+
+def _name_file(path: Path) -> File:
+    if path.is_file():
+        member = Member(path.name, 0, path.stat().st_size)
+        return File(str(path), FolderArchive(path.parent), member)
+    return File(str(path), reason="no regular file" if path.exists() else "missing")
 
 
 def _list_folder(path: Path) -> tuple[list[File], int]:
     archive = FolderArchive(path)
     members = archive.members.values()  # fills `rejected` too
     images = [member for member in members if is_image_name(member.name)]
-    if not images:
-        raise StudyError(f"{path} holds no image files; name another folder")
     faults = [item for item in archive.rejected if not item.by_rule]
+    if not images and not faults:
+        raise StudyError(f"{path} holds no image files; name another folder")
     files = [File(str(path / m.name), archive, m) for m in images]
     files += [File(str(path / f.file), reason=f.reason) for f in faults]
     others = len(members) - len(images) + len(archive.rejected) - len(faults)

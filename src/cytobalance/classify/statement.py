@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from cytobalance.metrics import read_metrics
+from cytobalance.runtime import StudyError
 
 
 def describe_scores(path: Path, about: dict[str, Any]) -> str:
@@ -14,6 +15,10 @@ def describe_scores(path: Path, about: dict[str, Any]) -> str:
     to another training, or has no held-out cells.
     """
     try:
+        if not path.exists():
+            return (
+                f"no score is known: {path} is missing; run `dvc repro` to evaluate it"
+            )
         record = read_metrics(path)
         if record["predictions"] != about["predictions"]:
             return f"no score is known: {path} is of another training; run `dvc repro`"
@@ -23,9 +28,7 @@ def describe_scores(path: Path, about: dict[str, Any]) -> str:
                 "cells were no strangers to training; take a `heldout-` classifier"
             )
         return _in_words(record, path)
-    except FileNotFoundError:
-        return f"no score is known: {path} is missing; run `dvc repro` to evaluate it"
-    except (KeyError, TypeError, ValueError, OSError):
+    except (StudyError, KeyError, TypeError, ValueError, OSError):
         return (
             f"no score is known: {path} is damaged or of an older version; run "
             "`dvc repro`"

@@ -22,17 +22,27 @@ class FolderArchive(Archive):
     """A folder tree. Links to files are followed (DVC may place such), others not."""
 
     def _scan(self):
-        for folder, subfolders, files in os.walk(self.path):
+        for folder, subfolders, files in os.walk(self.path, onerror=self._skip):
             for entry in sorted(subfolders + files):
                 path = Path(folder, entry)
-                name = _printable(path.relative_to(self.path).as_posix())
-                if path.is_dir():
-                    if path.is_symlink():
-                        self._reject(name, "link to a folder")
-                elif path.is_file():
-                    yield Member(name, 0, path.stat().st_size)
-                else:
-                    self._reject(name, "broken link or special file")
+                name = self._name(path)
+                try:
+                    if path.is_dir():
+                        if path.is_symlink():
+                            self._reject(name, "link to a folder")
+                    elif path.is_file():
+                        yield Member(name, 0, path.stat().st_size)
+                    else:
+                        self._reject(name, "broken link or special file")
+                except OSError as error:  # a folder whose files may not be looked at
+                    self._reject(name, f"can't be read: {error.strerror}")
+
+    def _skip(self, error: OSError) -> None:
+        reason = f"folder can't be read, with all in it: {error.strerror}"
+        self._reject(self._name(Path(error.filename)), reason)
+
+    def _name(self, path: Path) -> str:
+        return _printable(path.relative_to(self.path).as_posix())
 
     def _read(self, member: Member) -> bytes:
         path = self.path / member.name

@@ -74,12 +74,20 @@ def _list_files(archive: Path, follow: bool) -> Iterator[Path]:
     _check(archive, follow)
     if archive.is_file():
         yield archive
-    for place, folders, names in os.walk(archive, followlinks=follow):
+    for place, folders, names in os.walk(archive, onerror=_stop, followlinks=follow):
         for name in (*folders, *names):
             path = Path(place, name)
             _check(path, follow)
             if path.is_file():
                 yield path
+
+
+def _stop(error: OSError) -> None:
+    """What `os.walk` can't open is no empty folder."""
+    raise StudyError(
+        f"{error.filename} can't be read ({error.strerror}); give this user the right "
+        "to it, or remove it"
+    )
 
 
 def _check(path: Path, follow: bool) -> None:
