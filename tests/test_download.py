@@ -1,7 +1,9 @@
 """The stage download and `make take`, run as a user runs them."""
 
+import errno
 import hashlib
 import os
+import shutil
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -157,6 +159,36 @@ def take(monkeypatch, capsys):
         return capsys.readouterr().out
 
     return run
+
+
+@pytest.mark.parametrize("place", ["lab", "lab/deep/pipe"])
+def test_take_brings_no_pipe_for_which_dvc_would_wait(study, tmp_path, take, place):
+    names = ("a.zip", "lab")
+    study({f"s{k}": {"layout": "pbc", "archive": n} for k, n in enumerate(names)})
+    shelf = tmp_path / "shelf"
+    write_zip(shelf / "a.zip", FILES)
+    (shelf / place).parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(shelf / place)
+    with pytest.raises(StudyError, match=rf"{place} is neither a file nor a folder"):
+        take(shelf)
+    assert not Path("data/incoming").exists()
+
+
+def test_take_leaves_no_half_folder(study, tmp_path, take, monkeypatch):
+    study({"mine": {"layout": "pbc", "archive": "lab"}})
+    write_zip(tmp_path / "shelf/lab/a.zip", FILES)
+    write_zip(tmp_path / "shelf/lab/b.zip", FILES)
+    copy = shutil.copyfile
+
+    def fail(source, target, **options):
+        if Path(source).name == "b.zip":
+            raise PermissionError(errno.EACCES, "Permission denied", source)
+        return copy(source, target, **options)
+
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    with pytest.raises(StudyError, match=r"b\.zip can't be copied: .*denied"):
+        take(tmp_path / "shelf")
+    assert not any(Path("data/incoming").iterdir())
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -11,7 +11,7 @@ from cytobalance.names import find_path
 from cytobalance.runtime import StudyError
 from cytobalance.sources.catalogue import explain_placing, find_public
 from cytobalance.sources.fetch import check_file, fetch
-from cytobalance.sources.survey import fingerprint
+from cytobalance.sources.survey import check_content, fingerprint
 
 
 def obtain(name: str, source: Source, incoming: Path, fetched: Path) -> Path:
@@ -70,14 +70,22 @@ def place(archive: Path, folder: Path) -> None:
     the file in data/incoming must not reach into its cache.
     """
     if archive.is_dir():
-        try:
-            shutil.copytree(archive, folder)
-        except shutil.Error as error:  # all that failed: from, to, why
-            path, _, reason = error.args[0][0]
-            raise StudyError(f"{path} can't be copied: {reason}") from None
+        _copy_folder(archive, folder)
         return
     folder.mkdir()
     shutil.copyfile(archive, folder / archive.name)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copy all of `source`, or none. Raises StudyError that names what can't be."""
+    try:
+        shutil.copytree(source, target)
+    except OSError as error:
+        shutil.rmtree(target, ignore_errors=True)
+        if not isinstance(error, shutil.Error):
+            raise
+        path, _, reason = error.args[0][0]  # of all that failed: from, to, why
+        raise StudyError(f"{path} can't be copied: {reason}") from None
 
 
 def take(study: Study, shelf: Path, incoming: Path, replace: bool) -> list[str]:
@@ -107,6 +115,8 @@ def take(study: Study, shelf: Path, incoming: Path, replace: bool) -> list[str]:
             f"{', '.join(other)}; move it away, or replace it: "
             f"make take FROM={shelf} REPLACE=yes"
         )
+    for name in set(found) - set(same):  # DVC would wait for a pipe for ever
+        check_content(find_path(shelf, name), follow=True)
     incoming.mkdir(parents=True, exist_ok=True)
     lines = []
     for name in wanted:
@@ -136,7 +146,7 @@ def _bring(source: Path, target: Path) -> None:
     for path in (partial, former):
         _remove(path)
     if source.is_dir():
-        shutil.copytree(source, partial)
+        _copy_folder(source, partial)
     else:
         try:
             os.link(source.resolve(), partial)

@@ -69,11 +69,18 @@ def fingerprint(archive: Path, follow: bool = False) -> dict:
     return {"files": files, "bytes": size, "sha256": whole.hexdigest()}
 
 
+def check_content(archive: Path, follow: bool = False) -> None:
+    """Raise StudyError as `fingerprint` does, without reading any file."""
+    for _ in _list_files(archive, follow):
+        pass
+
+
 def _list_files(archive: Path, follow: bool) -> Iterator[Path]:
     """The archive's files, itself where it is one."""
     _check(archive, follow)
     if archive.is_file():
         yield archive
+        return
     for place, folders, names in os.walk(archive, onerror=_stop, followlinks=follow):
         for name in (*folders, *names):
             path = Path(place, name)
