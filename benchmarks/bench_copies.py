@@ -125,7 +125,7 @@ def find_all(previews: np.ndarray, dedup: Dedup) -> pd.DataFrame:
     """All pairs among `previews`, as `find_pairs` gives them."""
     ids = [f"{row:016x}" for row in range(len(previews))]
     cells = pd.DataFrame({"source": "real", "file": ids, "cell_id": ids})
-    return find_pairs(cells, previews, dedup)
+    return find_pairs(cells, previews, dedup)[0]
 
 
 def read_frames(archive: Path, step: int = 1) -> list[np.ndarray]:

@@ -28,6 +28,7 @@ from cytobalance.curation.review import (
 from cytobalance.draw.duplicates import draw_gallery, draw_review
 from cytobalance.runtime import atomic_folder, run_stage
 from cytobalance.tables import read_table, write_table
+from cytobalance.taxonomy import name_classes
 
 INGESTED = Path("data/ingested")
 RELABELLED = Path("data/relabelled.csv")
@@ -44,15 +45,23 @@ def main() -> None:
     folders = [INGESTED / source for source in study.sources]
     images = {source: read_cells(INGESTED / source) for source in study.sources}
     check_origin(cells, [own.table for own in images.values()])
-    pairs = find_pairs(cells, Previews(folders), study.dedup)
-    copies = name_clusters(cells, pairs, rank_cells(cells))
+    pairs, common = find_pairs(cells, Previews(folders), study.dedup)
+    labels = name_classes(cells["type"], study.merge.classes)
+    labels = labels.where(cells["dropped"] == "")
+    copies = name_clusters(cells, pairs, rank_cells(cells), labels)
     members = find_members(cells, copies)
     decisions = read_decisions(study.dedup.decisions, study.merge.classes, cells)
     clusters, review = resolve(
         members, study.merge.classes, decisions, study.dedup.conflicts
     )
-    report(cells, pairs, clusters, review)
-    warn_of_many(len(cells), clusters)
+    report(cells, pairs, clusters)
+    warnings = [
+        *warn_of_common(common),
+        *warn_of_many(len(cells), clusters),
+        *warn_of_conflicts(clusters, review),
+    ]
+    for warning in warnings:
+        print(f"warning: {warning}")
     families = pd.DataFrame(columns=list(FAMILY_COLUMNS))
     counts = None
     if study.dedup.related:
@@ -66,19 +75,15 @@ def main() -> None:
         write_table(folder / "pairs.csv", pairs[list(PAIR_COLUMNS)])
         write_table(folder / "families.csv", families)
         write_table(folder / "review.csv", review)
+        write_table(folder / "warnings.csv", pd.DataFrame({"warning": warnings}))
         title = study.study.title
         draw_review(folder / "review.png", review, images, title, study.simulated)
         draw_gallery(folder / "gallery.png", pairs, images, title, study.simulated)
     print(f"dedup: wrote {OUT}")
 
 
-def report(
-    cells: pd.DataFrame,
-    pairs: pd.DataFrame,
-    clusters: pd.DataFrame,
-    review: pd.DataFrame,
-) -> None:
-    """Print what was found, what goes and what waits for an expert."""
+def report(cells: pd.DataFrame, pairs: pd.DataFrame, clusters: pd.DataFrame) -> None:
+    """Print what was found and what goes."""
     for kind, found in pairs.groupby("kind"):
         print(f"  {kind} pairs: {len(found)}")
     gone = clusters[clusters["action"] == "drop"]
@@ -86,29 +91,45 @@ def report(
         f"dedup: {len(cells)} cells, {clusters['cluster'].nunique()} clusters, "
         f"{len(gone)} copies dropped"
     )
+
+
+def warn_of_common(count: int) -> list[str]:
+    """A line where `count` cells have a hash that many share."""
+    if not count:
+        return []
+    return [
+        f"{count} cells look like many others in the coarse, so that near copies of "
+        "them are not sought; a smaller dedup.hash_distance tells more of them apart"
+    ]
+
+
+def warn_of_conflicts(clusters: pd.DataFrame, review: pd.DataFrame) -> list[str]:
+    """A line where clusters of several classes wait for an expert."""
     waiting = review[review.groupby("cluster")["decision"].transform("max") == ""]
-    if len(waiting):
-        files = pd.MultiIndex.from_frame(waiting[["source", "file"]])
-        lost = pd.MultiIndex.from_frame(gone[["source", "file"]]).isin(files).sum()
-        print(
-            f"dedup: {waiting['cluster'].nunique()} clusters hold several classes, "
-            f"{lost} of their {len(waiting)} cells dropped, and wait for an expert: "
-            f"fill in `decision` in {OUT / 'review.csv'}, save it in data/expert and "
-            "name it in dedup.decisions"
-        )
+    if waiting.empty:
+        return []
+    gone = clusters.loc[clusters["action"] == "drop", ["source", "file"]]
+    files = pd.MultiIndex.from_frame(waiting[["source", "file"]])
+    lost = pd.MultiIndex.from_frame(gone).isin(files).sum()
+    return [
+        f"{waiting['cluster'].nunique()} clusters of copies hold several classes, "
+        f"{lost} of their {len(waiting)} cells dropped, and wait for an expert: fill "
+        f"in `decision` in {OUT / 'review.csv'}, save it in data/expert and name it in "
+        "dedup.decisions"
+    ]
 
 
-def warn_of_many(count: int, clusters: pd.DataFrame) -> None:
-    """Print a line where so many cells are near copies that they may be none."""
+def warn_of_many(count: int, clusters: pd.DataFrame) -> list[str]:
+    """A line where so many cells are near copies that they may be none."""
     copies = clusters.groupby("cluster")["cell_id"].nunique() - 1
     most = copies.max() if len(copies) else 0
-    if most > MANY_COPIES or copies.sum() > max(MANY_PART * count, MANY_COPIES):
-        print(
-            f"warning: {copies.sum()} of {count} cells are near copies of others, up "
-            f"to {most} of one: look at {OUT / 'gallery.png'}, and where they are "
-            "different cells raise dedup.min_correlation, lower dedup.max_difference "
-            "or set dedup.near: false"
-        )
+    if most <= MANY_COPIES and copies.sum() <= max(MANY_PART * count, MANY_COPIES):
+        return []
+    return [
+        f"{copies.sum()} of {count} cells are near copies of others, up to {most} of "
+        f"one: look at {OUT / 'gallery.png'}, and where they are different cells raise "
+        "dedup.min_correlation, lower dedup.max_difference or set dedup.near: false"
+    ]
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def main() -> None:
         write_table(folder / "classes.csv", indices.assign(label=study.classes))
         write_inputs(folder, read_inputs(INGESTED))
     families = read_table(DUPLICATES / "families.csv")
-    census = take_census(study, table, rejected, families)
+    warnings = read_table(DUPLICATES / "warnings.csv")["warning"].tolist()
+    census = take_census(study, table, rejected, families, warnings)
     write_metrics(METRICS, census)
     draw(study, read_cells(OUT))
     report(census)
@@ -75,7 +76,7 @@ def draw(study: Study, cells: CellSet) -> None:
 def report(census: dict) -> None:
     """Print the counts of the final set."""
     files = census["files"]
-    print(f"merge: {files['total']} files, {files['kept']} kept in {OUT}")
+    print(f"merge: {files['total']} files or rows, {files['kept']} kept in {OUT}")
     for stage, reasons in census["rejected"].items():
         for reason, count in reasons.items():
             print(f"  {stage}: {count} left out, {reason}")

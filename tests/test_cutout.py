@@ -60,14 +60,17 @@ def cells(real_data) -> list[tuple[np.ndarray, np.ndarray]]:
     return cells
 
 
-@pytest.mark.parametrize("value", [WHITE, BLACK])
-def test_of_1200_real_cells_on_an_empty_canvas_none_is_a_copy(cells, value):
-    """Compared by their frames, 91 on white and 49 on black went as copies."""
-    frames = [lay_out(*cell, value, 450) for cell in cells]
-    frames, planted = plant(frames, every=8)
+@pytest.mark.parametrize(("value", "count"), [(WHITE, 1200), (BLACK, 400)])
+def test_of_1200_real_cells_on_an_empty_canvas_none_is_a_copy(cells, value, count):
+    """Compared by their frames, 91 on white and 49 on black went as copies.
+
+    A third on black, to save time: the canvas is taken away before the comparison.
+    """
+    frames = [lay_out(*cell, value, 450) for cell in cells[:count]]
+    frames, planted = plant(frames, every=count // 150)
     found = find_near(frames)
     assert found <= planted
-    assert len(planted) == 150 and len(found) > 0.95 * len(planted)
+    assert len(planted) >= 150 and len(found) > 0.95 * len(planted)
 
 
 def test_real_cells_that_are_large_on_black_are_told_apart_as_well(cells):
@@ -148,23 +151,18 @@ def test_a_faint_cell_is_seen():
         (1000, 11, "11 of 1000 cells are near copies of others, up to 11 of one"),
     ],
 )
-def test_copies_too_many_to_be_true_are_said_with_the_way_out(
-    count, copies, said, capsys
-):
+def test_copies_too_many_to_be_true_are_said_with_the_way_out(count, copies, said):
     ids = [f"{k:016x}" for k in range(copies + 1)]
     found = pd.DataFrame({"cluster": "d0", "cell_id": ids})
-    dedup.warn_of_many(count, found)
-    lines = capsys.readouterr().out
-    assert said in lines and lines.count("\n") == bool(said)
-    assert ("dedup.min_correlation" in lines) == bool(said)
+    lines = dedup.warn_of_many(count, found)
+    assert len(lines) == bool(said)
+    assert all(said in line and "dedup.min_correlation" in line for line in lines)
 
 
-def test_many_pairs_in_a_small_set_are_said_and_exact_copies_are_not(capsys):
+def test_many_pairs_in_a_small_set_are_said_and_exact_copies_are_not():
     cluster = np.repeat([f"d{k}" for k in range(12)], 2)
     ids = [f"{k:016x}" for k in range(24)]
     found = pd.DataFrame({"cluster": cluster, "cell_id": ids})
-    dedup.warn_of_many(300, found)
-    dedup.warn_of_many(200, found.assign(cell_id=cluster))
-    assert capsys.readouterr().out == ""
-    dedup.warn_of_many(200, found)
-    assert "12 of 200 cells" in capsys.readouterr().out
+    assert dedup.warn_of_many(300, found) == []
+    assert dedup.warn_of_many(200, found.assign(cell_id=cluster)) == []
+    assert "12 of 200 cells" in dedup.warn_of_many(200, found)[0]

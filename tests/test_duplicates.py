@@ -10,11 +10,13 @@ import pytest
 from ingested_study import degrade, paint
 from PIL import Image
 
+import dedup
 from cytobalance.config import read_study
 from cytobalance.curation.alignment import compare_pairs
 from cytobalance.curation.decode import preview
 from cytobalance.curation.duplicates import (
     LONG_CHAIN,
+    find_near,
     find_pairs,
     list_chained,
     name_clusters,
@@ -34,7 +36,7 @@ def pairs_of(
     cells = pd.DataFrame({"source": "lab", "file": ids, "cell_id": ids})
     previews = np.stack([preview(frame) for frame in frames])
     settings = read_study().dedup.model_copy(update=changes)
-    pairs = find_pairs(cells, previews, settings)
+    pairs, _ = find_pairs(cells, previews, settings)
     return {(a, b): value for a, b, value in pairs[["a", "b", column]].to_numpy()}
 
 
@@ -163,18 +165,46 @@ def test_a_cluster_is_a_cell_with_its_copies_and_no_field():
         {"kind": ["near", "exact", "field"], "a": [0, 1, 3], "b": [1, 2, 4]}
     )
     best = np.arange(6)
-    assert list(name_clusters(cells, pairs, best)) == ["dd", "dd", "dd", "", "", ""]
+    found = name_clusters(cells, pairs, best, pd.Series(list("xxxxxx")))
+    assert list(found) == ["dd", "dd", "dd", "", "", ""]
 
 
 def test_a_chain_of_pairs_is_cut_at_what_is_no_copy_of_the_best():
     cells = pd.DataFrame({"cell_id": list("abcdef")})
     # a - b - c - d - e: neighbours are pairs, the ends are not.
     pairs = pd.DataFrame({"kind": "near", "a": range(4), "b": range(1, 5)})
-    first = name_clusters(cells, pairs, np.arange(6))
+    alike = pd.Series(list("xxxxxx"))
+    first = name_clusters(cells, pairs, np.arange(6), alike)
     assert list(first) == ["da", "da", "dc", "dc", "", ""]
     # The best cell, in the middle, has two copies; what is left at the ends stays.
-    middle = name_clusters(cells, pairs, np.array([2, 0, 1, 3, 4, 5]))
+    middle = name_clusters(cells, pairs, np.array([2, 0, 1, 3, 4, 5]), alike)
     assert list(middle) == ["", "db", "db", "db", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["x", "x", "y", "y", "y"], ["da", "da", "da", "da", ""]),  # b - c
+        (["x", "y", "z", "z", "z"], ["da", "da", "da", "da", ""]),
+        (["x", "x", "x", "y", "y"], ["da", "da", "dc", "dc", ""]),  # within dc
+        (["x", "x", "x", "x", "y"], ["da", "da", "dc", "dc", "dc"]),
+        (["x", "x", None, "y", "y"], ["da", "da", "dc", "dc", ""]),  # c is dropped
+    ],
+)
+def test_a_chain_is_not_cut_at_a_pair_of_two_classes(labels, expected):
+    cells = pd.DataFrame({"cell_id": list("abcde")})
+    pairs = pd.DataFrame({"kind": "near", "a": range(4), "b": range(1, 5)})
+    found = name_clusters(cells, pairs, np.arange(5), pd.Series(labels))
+    assert list(found) == expected
+
+
+def test_pixels_published_under_two_classes_contradict_every_near_copy():
+    cells = pd.DataFrame({"cell_id": list("abbc")})
+    pairs = pd.DataFrame(
+        {"kind": ["near", "exact", "near"], "a": [0, 1, 1], "b": [1, 2, 3]}
+    )
+    found = name_clusters(cells, pairs, np.arange(4), pd.Series(list("xxyx")))
+    assert list(found) == ["da"] * 4
 
 
 def test_copies_of_one_cell_are_compared_with_each_other_too():
@@ -209,12 +239,14 @@ def test_a_hash_that_many_share_is_common_and_no_other():
     assert not find_common(hashes[::80], 8).any()
 
 
-def test_cells_of_a_common_hash_are_counted_and_not_paired(capsys):
+def test_cells_of_a_common_hash_are_counted_and_not_paired():
     frames = [degrade(paint(3), quality) for quality in range(30, 90)]
-    assert len(pairs_of(frames)) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("warning: 60 cells look like many others")
-    assert said.count("\n") == 1 and "dedup.hash_distance" in said
+    previews = np.stack([preview(frame) for frame in frames])
+    near, common = find_near(np.arange(60), previews, read_study().dedup)
+    assert near.empty and common == 60
+    (said,) = dedup.warn_of_common(common)
+    assert said.startswith("60 cells look like many others")
+    assert "dedup.hash_distance" in said and dedup.warn_of_common(0) == []
     assert len(pairs_of(frames[:COMMON])) == COMMON * (COMMON - 1) / 2
 
 

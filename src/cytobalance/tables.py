@@ -60,6 +60,7 @@ FORMS = {
         | {"correlation": float}
     ),
     "data/duplicates/families.csv": Form(_text("family source file type")),
+    "data/duplicates/warnings.csv": Form(_text("warning")),
     # One that is never empty stands last: Excel leaves out the last separators of rows
     # whose last cells are empty, and such rows count as short.
     "data/duplicates/review.csv": Form(

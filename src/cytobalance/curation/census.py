@@ -14,14 +14,18 @@ NO_SUBJECT = (
 
 
 def take_census(
-    study: Study, table: pd.DataFrame, rejected: pd.DataFrame, families: pd.DataFrame
+    study: Study,
+    table: pd.DataFrame,
+    rejected: pd.DataFrame,
+    families: pd.DataFrame,
+    warnings: list[str],
 ) -> dict:
     """metrics/dataset.json: plain numbers, in a stated order.
 
     table: every ingested cell with published_type, type, label, group and stage;
-    rejected: every file that was left out; families: FAMILY_COLUMNS. Types come in the
-    order of the taxonomy, then those of the study's own by name; classes and sources
-    in the study's order.
+    rejected: every file or row that was left out; families: FAMILY_COLUMNS; warnings:
+    those of `dedup`. Types come in the order of the taxonomy, then those of the study's
+    own by name; classes and sources in the study's order.
     """
     cells = table[table["stage"] == ""]
     classes = _count(cells["label"], study.classes)
@@ -49,7 +53,7 @@ def take_census(
         "related": count_related(study, families),
         "groups": int(cells["group"].nunique()),
         "imbalance": round(max(classes.values()) / min(classes.values()), 2),
-        "warnings": [*warn(by_source), *warn_of_subjects(cells)],
+        "warnings": [*warnings, *warn(by_source), *warn_of_subjects(cells)],
     }
 
 

@@ -50,9 +50,13 @@ class Previews:
         return images
 
 
-def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.DataFrame:
+def find_pairs(
+    cells: pd.DataFrame, previews: Previews, dedup: Dedup
+) -> tuple[pd.DataFrame, int]:
     """All pairs of duplicates: rows `a` and `b` of `cells`, and PAIR_COLUMNS.
 
+    Returned with the number of cells whose near copies can't be sought, since their
+    hash is common.
     cells: source, file, cell_id; previews: uint8 [N, 64, 64], same order.
     `exact`: the same pixels. `near`: the same cell in the same place, re-encoded,
     rescaled, a little shifted, brighter or darker; turned or mirrored too where the
@@ -77,20 +81,25 @@ def find_pairs(cells: pd.DataFrame, previews: Previews, dedup: Dedup) -> pd.Data
         }
     )
     unique = np.flatnonzero(first_of == rows)
-    parts = [exact, find_near(unique, previews, dedup)] if dedup.near else [exact]
+    parts, common = [exact], 0
+    if dedup.near:
+        near, common = find_near(unique, previews, dedup)
+        parts.append(near)
     pairs = pd.concat(parts, ignore_index=True).astype({"a": int, "b": int})
     for side in ("a", "b"):
         for column in ("source", "file"):
             pairs[f"{column}_{side}"] = cells[column].to_numpy()[pairs[side]]
-    return pairs[["a", "b", *PAIR_COLUMNS]]
+    return pairs[["a", "b", *PAIR_COLUMNS]], common
 
 
-def find_near(rows: np.ndarray, previews: Previews, dedup: Dedup) -> pd.DataFrame:
+def find_near(
+    rows: np.ndarray, previews: Previews, dedup: Dedup
+) -> tuple[pd.DataFrame, int]:
     """Near and field pairs among `rows` of the previews, as in `find_pairs`."""
     turns = range(TURNS if dedup.turned else 1)
     hashes, shows = hash_rows(rows, previews, turns)
     rows, hashes = rows[shows], hashes[:, :, shows]
-    _report_common(hashes[0], dedup.hash_distance)
+    common = [find_common(row, dedup.hash_distance) for row in hashes[0]]
     search = _Search(rows, hashes, previews, dedup)
     found = [search.find_turned(turn) for turn in turns]
     chained = list_chained(len(rows), pd.concat(found))
@@ -99,7 +108,8 @@ def find_near(rows: np.ndarray, previews: Previews, dedup: Dedup) -> pd.DataFram
     table = pd.concat(found, ignore_index=True).drop_duplicates(["a", "b"])
     table[["a", "b"]] = rows[table[["a", "b"]].to_numpy()]
     # Rounded, so that another CPU's last bits do not show.
-    return table.sort_values(["a", "b"], ignore_index=True).round(3)
+    table = table.sort_values(["a", "b"], ignore_index=True).round(3)
+    return table, int(np.logical_and.reduce(common).sum())
 
 
 def hash_rows(
@@ -123,17 +133,6 @@ def hash_rows(
         for _ in show_progress(done, len(starts), "hashing previews", "chunk"):
             pass
     return hashes, shows
-
-
-def _report_common(hashes: np.ndarray, distance: int) -> None:
-    """Say for how many cells no near copy is sought; hashes: uint64 [2, N]."""
-    common = np.logical_and.reduce([find_common(row, distance) for row in hashes])
-    if common.any():
-        print(
-            f"warning: {common.sum()} cells look like many others in the coarse, so "
-            "that near copies of them are not sought; a smaller dedup.hash_distance "
-            "tells more of them apart"
-        )
 
 
 @dataclass(frozen=True)
@@ -221,14 +220,15 @@ def connect(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def name_clusters(
-    cells: pd.DataFrame, pairs: pd.DataFrame, best: np.ndarray
+    cells: pd.DataFrame, pairs: pd.DataFrame, best: np.ndarray, labels: pd.Series
 ) -> np.ndarray:
     """Cluster of each cell: `d` + smallest cell_id of the cluster, or "" for none.
 
-    best: every row of `cells`, best first. A cluster is a cell and its own exact and
-    near copies, those that are not in the cluster of a better one. Copies of a copy
-    are not enough: a chain of pairs may lead to another cell. `field` pairs show
-    different cells.
+    best: every row of `cells`, best first. labels: the class of each cell, missing
+    for one that does not count. A cluster is a cell and its own exact and near copies,
+    those that are not in the cluster of a better one. Copies of a copy are not enough:
+    a chain of pairs may lead to another cell. Where a pair contradicts itself, its two
+    clusters are one, so that the experts see it. `field` pairs show different cells.
     """
     rank = np.empty(len(cells), int)
     rank[best] = np.arange(len(cells))
@@ -236,6 +236,19 @@ def name_clusters(
     same = connect(len(cells), exact["a"].to_numpy(), exact["b"].to_numpy())
     rank = pd.Series(rank).groupby(same).min().to_numpy()  # of equal pixels, the best
     a, b = same[near["a"]], same[near["b"]]
+    head = _pick_heads(rank, a, b)
+    codes = pd.Series(pd.factorize(labels)[0]).where(labels.notna().to_numpy())
+    low = codes.groupby(same).min().to_numpy()
+    high = codes.groupby(same).max().to_numpy()
+    differ = (low[a] < high[b]) | (low[b] < high[a])
+    part = connect(len(rank), head[a[differ]], head[b[differ]])[head][same]
+    size = np.bincount(part, minlength=len(cells))[part]
+    smallest = cells["cell_id"].groupby(part).transform("min")
+    return np.where(size > 1, "d" + smallest, "")
+
+
+def _pick_heads(rank: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The best cell of each cell's cluster, int [N]; pairs a - b link the cells."""
     links = coo_array((np.ones(len(a), bool), (a, b)), shape=(len(rank), len(rank)))
     links = (links + links.T).tocsr()
     head = np.arange(len(rank))
@@ -247,7 +260,4 @@ def name_clusters(
             others = others[~taken[others]]
             head[others] = node
             taken[others] = taken[node] = True
-    part = head[same]
-    size = np.bincount(part, minlength=len(cells))[part]
-    smallest = cells["cell_id"].groupby(part).transform("min")
-    return np.where(size > 1, "d" + smallest, "")
+    return head

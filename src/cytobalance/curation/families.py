@@ -3,6 +3,7 @@
 import pandas as pd
 
 from cytobalance.tables import columns_of
+from cytobalance.taxonomy import name_classes
 
 FAMILY_COLUMNS = columns_of("data/duplicates/families.csv")
 # In place of a family: this picture was compared with none.
@@ -21,10 +22,8 @@ def count_families(
 
     classes: class -> types; a type of no class stands for itself.
     """
-    label_of = {name: label for label, names in classes.items() for name in names}
     compared = families[families["family"] != EMPTY]
-    label = compared["type"].map(lambda name: label_of.get(name, f"type {name}"))
-    by_family = label.groupby(compared["family"])
+    by_family = name_classes(compared["type"], classes).groupby(compared["family"])
     return {
         "images": len(compared),
         "families": int(by_family.ngroups),

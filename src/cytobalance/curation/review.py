@@ -6,7 +6,7 @@ import pandas as pd
 from cytobalance.curation.expert import name_rows, read_expert_files
 from cytobalance.runtime import StudyError
 from cytobalance.tables import columns_of
-from cytobalance.taxonomy import TYPES
+from cytobalance.taxonomy import TYPES, name_classes
 
 DECISION_COLUMNS = ("source", "file", "decision", "annotator", "date")
 CLUSTER_COLUMNS = columns_of("data/duplicates/clusters.csv")
@@ -119,8 +119,7 @@ def _count_classes(table, types, live, classes) -> pd.Series:
 
     A type of no class stands for itself: it contradicts every class.
     """
-    label_of = {name: label for label, names in classes.items() for name in names}
-    labels = types.map(lambda name: label_of.get(name, f"type {name}"))
+    labels = name_classes(types, classes)
     return labels.where(live).groupby(table["cluster"]).transform("nunique")
 
 

@@ -116,7 +116,7 @@ def show_data(
 def _curation(dataset: dict[str, Any]) -> list[str]:
     """What metrics/dataset.json tells: files in and out, sources, types, warnings."""
     counts = {
-        **{f"files, {key}": value for key, value in dataset["files"].items()},
+        **{f"files or rows, {key}": value for key, value in dataset["files"].items()},
         "images relabelled by experts": dataset["relabelled"],
         "groups that stay on one side": dataset["groups"],
         "largest class over smallest": dataset["imbalance"],
@@ -131,7 +131,7 @@ def _curation(dataset: dict[str, Any]) -> list[str]:
     published, types = dataset["published_types"], dataset["types"]
     parts = [
         page.table(["count", ""], [[k, number(v)] for k, v in counts.items()]),
-        page.table(["left out by", "reason", "files"], rejected, text=(1,)),
+        page.table(["left out by", "reason", "files or rows"], rejected, text=(1,)),
         page.table(
             ["class, by source", *sources],
             [
