@@ -93,7 +93,8 @@ def take(study: Study, shelf: Path, incoming: Path, replace: bool) -> list[str]:
 
     Returns a line an archive that says what became of it. Files are hard-linked where
     the disk allows it. Raises StudyError, and leaves `incoming` as it was, where the
-    folder has none of them, or where another lies there and `replace` is not set.
+    folder has none of them, or holds a pipe or what can't be read, or where another
+    lies there and `replace` is not set.
     """
     wanted = list(dict.fromkeys(s.archive for s in study.sources.values() if s.archive))
     found = [name for name in wanted if find_path(shelf, name).exists()]
@@ -115,7 +116,7 @@ def take(study: Study, shelf: Path, incoming: Path, replace: bool) -> list[str]:
             f"{', '.join(other)}; move it away, or replace it: "
             f"make take FROM={shelf} REPLACE=yes"
         )
-    for name in set(found) - set(same):  # DVC would wait for a pipe for ever
+    for name in found:  # DVC would wait for a pipe for ever
         check_content(find_path(shelf, name), follow=True)
     incoming.mkdir(parents=True, exist_ok=True)
     lines = []
