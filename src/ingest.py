@@ -32,7 +32,7 @@ def main() -> None:
             with keep_rejected(name, folder):
                 intake = take_in(name, source, RAW / name, study.image.size, folder)
                 print_intake(name, intake)
-                if source.layout == "folder":
+                if source.layout in ("folder", "table"):
                     print_pooled(name, source, intake)
                 if study.ingest.strict:
                     check_strict(name, intake)
@@ -83,7 +83,7 @@ def print_pooled(name: str, source: Source, intake: Intake) -> None:
     if pooled := list_pooled(intake.cells["file"], source.parts):
         print(
             f"{name}: folders {', '.join(pooled)} are pooled and dealt anew; `parts` "
-            "in params.yaml keeps them as the published split"
+            "in params.yaml (layout `folder`) keeps them as the published split"
         )
 
 

@@ -37,7 +37,8 @@ def write_zip(
 
 
 def write_tar(path: Path, files: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as archive:
+    packing = path.suffix.removeprefix(".").replace("tar", "")
+    with tarfile.open(path, f"w:{packing}") as archive:
         for name, data in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)

@@ -34,8 +34,11 @@ def test_folders_become_the_published_parts_that_the_study_names(tmp_path):
 def test_without_parts_the_folders_are_pooled(tmp_path):
     found = list_files("folder", write_folder(tmp_path, FILES), codes=CODES)
     assert {entry.part for entry in found.entries} == {""}
-    assert list_pooled(FILES, {}) == ["TEST", "TRAIN"]
-    assert list_pooled(FILES, {"TEST": "test"}) == ["TRAIN"]
+    assert list_pooled(FILES, {}) == ["TEST", "TEST_SIMPLE", "TRAIN"]
+    assert list_pooled(FILES, {"TEST": "test"}) == ["TEST_SIMPLE", "TRAIN"]
+    names = ("val2017", "Training-set", "testis", "trainer", "valve")
+    files = [f"{name}/MONO/a.png" for name in names]
+    assert list_pooled(files, {}) == ["Training-set", "val2017"]
 
 
 def test_pooling_is_said_in_one_line(tmp_path, monkeypatch, capsys):

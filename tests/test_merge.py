@@ -12,6 +12,7 @@ import dedup
 import merge
 import relabel
 from cytobalance.cells import read_cells
+from cytobalance.curation.census import warn_of_spellings
 from cytobalance.curation.merge import check_sum
 from cytobalance.runtime import StudyError
 from cytobalance.tables import CELL_COLUMNS, read_table
@@ -183,6 +184,17 @@ def test_a_subject_that_may_say_none_is_a_warning(tmp_path, monkeypatch):
     assert [w for w in run_all()["warnings"] if "subject" in w] == [
         "3 cells of first have the subject 'NA' and are taken for one patient's: leave "
         "the subject empty where it is not known"
+    ]
+
+
+def test_subjects_that_may_be_one_patient_are_a_warning():
+    subjects = ["P1", "p 1", "p01", "P10", "7", "007", "70", "", ""]
+    cells = pd.DataFrame({"source": "first", "subject": subjects})
+    other = pd.DataFrame({"source": "second", "subject": ["p1", "p1"]})
+    assert warn_of_spellings(pd.concat([cells, other])) == [
+        "subjects of first that may be one patient, but count as several: '007', '7'",
+        "subjects of first that may be one patient, but count as several: 'P1', "
+        "'p 1', 'p01'",
     ]
 
 

@@ -40,6 +40,8 @@ WRITERS = {
     "tar": lambda tmp: write_tar(tmp / "set.tar", PBC),
     "tar.gz": lambda tmp: write_tar(tmp / "set.tar.gz", PBC),
     "folder that holds a zip": lambda tmp: write_zip(tmp / "set.zip", PBC).parent,
+    "folder that holds a tar.xz": lambda tmp: write_tar(tmp / "x.tar.xz", PBC).parent,
+    "folder that holds a tar.bz2": lambda tmp: write_tar(tmp / "x.tar.bz2", PBC).parent,
 }
 
 

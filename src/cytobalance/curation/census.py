@@ -53,7 +53,12 @@ def take_census(
         "related": count_related(study, families),
         "groups": int(cells["group"].nunique()),
         "imbalance": round(max(classes.values()) / min(classes.values()), 2),
-        "warnings": [*warnings, *warn(by_source), *warn_of_subjects(cells)],
+        "warnings": [
+            *warnings,
+            *warn(by_source),
+            *warn_of_subjects(cells),
+            *warn_of_spellings(cells),
+        ],
     }
 
 
@@ -112,6 +117,22 @@ def warn_of_subjects(cells: pd.DataFrame) -> list[str]:
         "patient's: leave the subject empty where it is not known"
         for (source, subject), count in counts.items()
         if count > 1
+    ]
+
+
+def warn_of_spellings(cells: pd.DataFrame) -> list[str]:
+    """Subjects of one source that may be one patient, written in several ways.
+
+    They differ in capitals, blanks or leading zeros alone: a patient torn in two leaks.
+    """
+    known = cells.loc[cells["subject"] != "", ["source", "subject"]].drop_duplicates()
+    plain = known["subject"].str.casefold()
+    plain = plain.str.replace(r"\s+|(?<!\d)0+(?=\d)", "", regex=True)
+    return [
+        f"subjects of {source} that may be one patient, but count as several: "
+        + ", ".join(map(repr, sorted(subjects)))
+        for (source, _), subjects in known["subject"].groupby([known["source"], plain])
+        if len(subjects) > 1
     ]
 
 

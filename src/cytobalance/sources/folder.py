@@ -1,5 +1,6 @@
 """Any tree with a folder a class: an image's label is the name of its folder."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -9,8 +10,9 @@ from cytobalance.sources.entry import Entry, is_image_name
 from cytobalance.sources.members import Archive, Rejected
 
 CODES: dict[str, str | None] = {}
-# Folders above the classes that are called so hold the parts of a published split.
-PARTS = ("train", "training", "test", "testing", "val", "valid", "validation")
+# Folders above the classes whose names begin so hold the parts of a published split:
+# `TRAIN`, `test_images`, `val2017`.
+PART = re.compile(r"(train(ing)?|test(ing)?|val(id(ation)?)?)(?![a-z])", re.IGNORECASE)
 
 
 def list_entries(archive: Archive) -> Iterator[Entry | Rejected]:
@@ -45,7 +47,7 @@ def take_parts(name: str, entries: list[Entry], parts: dict[str, str]) -> list[E
 def list_pooled(files: Iterable[str], parts: dict[str, str]) -> list[str]:
     """Folders above the classes that look like published parts and are pooled."""
     above = {folder for file in files for folder in _above(file)}
-    return sorted(f for f in above if f.lower() in PARTS and f not in parts)
+    return sorted(f for f in above if PART.match(f) and f not in parts)
 
 
 def _above(file: str) -> tuple[str, ...]:

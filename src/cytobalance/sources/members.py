@@ -26,7 +26,10 @@ LITTER_FOLDERS = {
     "@eaDir": "NAS metadata",
     ".ipynb_checkpoints": "copy by Jupyter",
 }
-PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".npz", ".rar", ".7z")
+PACKED = (
+    *(".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"),
+    *(".tar.zst", ".npz", ".rar", ".7z"),
+)
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tarfile.TarError),
     *(EOFError, OSError),
