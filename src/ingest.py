@@ -8,6 +8,7 @@ from pathlib import Path
 from cytobalance.config import read_study
 from cytobalance.curation.intake import Intake, reasons, take_in
 from cytobalance.curation.pixels import find_depth
+from cytobalance.damage import damaged
 from cytobalance.groups import Source
 from cytobalance.inputs import write_inputs
 from cytobalance.runtime import StudyError, atomic_file, atomic_folder, run_stage
@@ -25,8 +26,8 @@ def main() -> None:
     inputs = {}
     with atomic_folder(INGESTED) as ingested:
         for name, source in study.sources.items():
-            if not (RAW / name).exists():
-                raise StudyError(f"{RAW / name} is missing; run `dvc repro download`")
+            if not (RAW / name).is_dir() or not any((RAW / name).iterdir()):
+                raise damaged(RAW / name, "is missing or empty")
             folder = ingested / name
             folder.mkdir()
             with keep_rejected(name, folder):

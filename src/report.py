@@ -45,19 +45,22 @@ def main() -> None:
     if gone := remove_leftovers(study, (RECORDS, GANS, SHEETS, LOSSES)):
         names = ", ".join(map(str, gone[:3])) + ", ..." * (len(gone) > 3)
         print(f"removed what another study left: {len(gone)} files ({names})")
-    findings = gather_findings(study, RECORDS, read_table(HOLD_OUT))
+    # All that is read comes first: damage ends the stage before anything is written.
+    dataset = read_metrics(DATASET, CENSUS)
+    gans = read_gans(study)
+    sheets = read_sheets(gans)
     images = read_images()
+    findings = gather_findings(study, RECORDS, read_table(HOLD_OUT))
     check_cells(findings, images)
     write_metrics(SUMMARY, summarise(findings))
     print(SUMMARY.read_text(encoding="utf-8"))
     write_tables(findings)
-    gans = read_gans(study)
     material = Material(
         images=images,
         charts=draw_charts(findings),
         gans=gans,
-        sheets=read_sheets(gans),
-        dataset=read_metrics(DATASET, CENSUS) if DATASET.exists() else {},
+        sheets=sheets,
+        dataset=dataset,
     )
     with atomic_file(PLOTS / "report.html") as partial:
         partial.write_text(write_report(findings, material), encoding="utf-8")
@@ -126,13 +129,10 @@ def read_sheets(gans: dict[str, dict]) -> dict[str, bytes]:
 
 
 def read_gans(study: Study) -> dict[str, dict]:
-    """Metrics of every GAN of the study that was assessed: key -> metrics."""
+    """Metrics of every GAN of the study: key -> metrics."""
     protocols = sorted(study.protocols)  # `heldout` first
     keys = [f"{p}-{g}" for g in study.gans for p in protocols]
-    paths = {key: GANS / f"{key}.json" for key in keys}
-    return {
-        key: read_metrics(path, GAN) for key, path in paths.items() if path.exists()
-    }
+    return {key: read_metrics(GANS / f"{key}.json", GAN) for key in keys}
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from finished_study import FinishedStudy, finish_study
 
 # Networks of tests are so small that a second thread gains nothing, and loses much
 # where another program runs; programs that a test starts inherit it.
@@ -41,3 +43,17 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real images: set CYTOBALANCE_REAL_DATA, {folder} is absent")
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory) -> Iterator[FinishedStudy]:
+    """The tiny study, run to its end once; tests leave its files as they are."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield finish_study(tmp_path_factory.mktemp("study"), monkeypatch)
+
+
+@pytest.fixture
+def study_folder(finished_study, monkeypatch) -> Path:
+    """Folder of the finished study; the test works in it."""
+    monkeypatch.chdir(finished_study.folder)
+    return finished_study.folder

@@ -1,15 +1,12 @@
 """The whole graph on a tiny study: every stage's `main`, and `dvc repro` twice."""
 
-import importlib
 import io
-import itertools
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 import yaml
 from tiny_study import ROOT, commit, run, write_tiny_study
 
@@ -20,29 +17,6 @@ from cytobalance.sources.archive import open_archive
 from cytobalance.tables import read_table
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-
-
-def run_main(stage, monkeypatch, **item):
-    arguments = [part for key, value in item.items() for part in (f"--{key}", value)]
-    monkeypatch.setattr(sys, "argv", [stage, *arguments])
-    monkeypatch.syspath_prepend(str(ROOT / "src"))
-    importlib.import_module(stage).main()
-
-
-@pytest.fixture(scope="module")
-def study_folder(tmp_path_factory):
-    """The tiny study, run to the end by every stage's `main` in this process."""
-    folder = tmp_path_factory.mktemp("study")
-    write_tiny_study(folder)
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(folder)
-        study = read_study()
-        for stage, about in GRAPH.items():  # dvc.yaml lists them in order of running
-            keys = list(about.get("matrix", {}))
-            for values in itertools.product(*(getattr(study, f"{k}s") for k in keys)):
-                item = dict(zip(keys, values, strict=True))
-                run_main(stage, monkeypatch, **item)
-        yield folder
 
 
 def test_every_output_of_the_graph_is_there(study_folder):

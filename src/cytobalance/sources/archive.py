@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from cytobalance.damage import find_stage
 from cytobalance.runtime import StudyError
 from cytobalance.sources.members import DAMAGE, Archive, Member, is_packed_name
 from cytobalance.sources.npz import NpzArchive
@@ -142,9 +143,11 @@ def open_archive(path: Path) -> Archive:
         if tarfile.is_tarfile(path):
             return TarArchive(path)
     state = "damaged or no archive" if path.exists() else "missing"
+    stage = find_stage(path)  # that placed it, sound
+    again = f"; `dvc repro {stage}` restores one that was damaged since" * bool(stage)
     raise StudyError(
         f"{path}: {state}; it must be a folder, zip, tar, tar.gz or npz "
-        "(docs/sources.md)"
+        f"(docs/sources.md){again}"
     )
 
 

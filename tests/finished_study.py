@@ -1,0 +1,95 @@
+"""The tiny study run to its end by every stage's `main`: who made and who read what."""
+
+import functools
+import importlib
+import itertools
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny_study import ROOT, write_tiny_study
+
+from cytobalance.config import read_study
+
+GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+Run = tuple[str, tuple[str, ...]]  # a stage and the values of its matrix
+
+
+@dataclass(frozen=True)
+class FinishedStudy:
+    """Places are relative to `folder`, as `data/cells/cells.csv`.
+
+    made: file -> the run that made it; read: run -> the files below its dependencies
+    that it opened to read; there: run -> all files below its dependencies.
+    """
+
+    folder: Path
+    made: dict[str, Run] = field(default_factory=dict)
+    read: dict[Run, set[str]] = field(default_factory=dict)
+    there: dict[Run, set[str]] = field(default_factory=dict)
+
+
+def run_main(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a stage in this process and the working folder, as dvc.yaml says."""
+    stage, values = run
+    keys = GRAPH[stage].get("matrix", {})
+    pairs = zip(keys, values, strict=True)
+    arguments = [part for key, value in pairs for part in (f"--{key}", value)]
+    monkeypatch.setattr(sys, "argv", [stage, *arguments])
+    importlib.import_module(stage).main()
+
+
+def finish_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedStudy:
+    """Write the tiny study into `folder` and run every stage, one after the other."""
+    write_tiny_study(folder)
+    done = FinishedStudy(folder)
+    before = set(list_files(folder))
+    noting: list[set[str]] = []
+    sys.addaudithook(functools.partial(note_read, noting))  # Python removes none
+    with monkeypatch.context() as here:
+        here.chdir(folder)
+        study = read_study()
+        for stage, about in GRAPH.items():  # dvc.yaml lists them in order of running
+            keys = list(about.get("matrix", {}))
+            for values in itertools.product(*(getattr(study, f"{k}s") for k in keys)):
+                run = stage, values
+                done.there[run] = list_below(about["deps"], keys, values)
+                noting.append(set())
+                run_main(run, here)
+                done.read[run] = done.there[run] & noting.pop()
+                after = set(list_files(folder))
+                done.made.update(dict.fromkeys(after - before, run))
+                before = after
+    return done
+
+
+def list_files(folder: Path) -> list[str]:
+    """Every file below `folder`."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
+def list_below(deps: list[str], keys: list[str], values: tuple[str, ...]) -> set[str]:
+    """The files that a stage's dependencies are or hold, without code."""
+    files = set()
+    for dep in deps:
+        for key, value in zip(keys, values, strict=True):
+            dep = dep.replace(f"${{item.{key}}}", value)
+        if dep.endswith(".py"):
+            continue
+        place = Path(dep)
+        found = [place / name for name in list_files(place)] or [place]
+        files |= {path.as_posix() for path in found}
+    return files
+
+
+def note_read(noting: list[set[str]], event: str, arguments: tuple) -> None:
+    """An audit hook: adds a file that is opened to be read to the last set, if any."""
+    if not noting or event != "open" or isinstance(arguments[0], int):
+        return
+    if not arguments[2] & (os.O_WRONLY | os.O_RDWR):
+        noting[-1].add(os.path.relpath(os.fsdecode(arguments[0])))
