@@ -238,6 +238,25 @@ def test_boxes_in_other_columns_are_refused_and_not_taken_for_whole_images(
         list_files("table", path, codes=M)
 
 
+def test_cells_of_one_image_have_one_subject(tmp_path):
+    rows = (
+        "f/1.png,M,,0,0,20,20\nf/1.png,B,p1,20,0,40,20\nf/1.png,M,,40,0,60,20\n"
+        "f/2.png,M,p1,0,0,20,20\nf/2.png,B,p2,20,0,40,20\n"
+    )
+    found = list_files("table", boxes_archive(tmp_path / "set.zip", rows), codes=M)
+    assert facts(found) == [
+        ("f/1.png[0,0,20,20]", "M", "p1"),
+        ("f/1.png[20,0,40,20]", "B", "p1"),
+        ("f/1.png[40,0,60,20]", "M", "p1"),
+    ]
+    several = "its image has several subjects: 'p1', 'p2'"
+    assert reasons(found) == {
+        "f/2.png[0,0,20,20]": several,
+        "f/2.png[20,0,40,20]": several,
+        "labels.csv": "labels, not an image",
+    }
+
+
 def test_a_laboratorys_table_may_have_a_row_a_box_too(tmp_path):
     table = "file,label,patient,xmin,ymin,xmax,ymax\n1.png,monocyte,7,1,2,21,22\n"
     files = {"cells.csv": table.encode(), "images/1.png": png()}

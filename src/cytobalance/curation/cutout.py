@@ -63,16 +63,9 @@ def frame_cell(grey: np.ndarray, pixels: np.ndarray) -> np.ndarray:
         return grey
     red, green, blue = cv2.split(cv2.absdiff(pixels, (*map(float, background), 0.0)))
     differ = cv2.max(cv2.max(red, green), blue)
-    rim = min(RIM_LEVELS, differ.max() / 2)
-    mask = (differ > rim).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    _, areas, boxes, _ = cv2.connectedComponentsWithStats(mask)
-    size = boxes[:, cv2.CC_STAT_AREA].copy()
-    size[0] = 0  # the background
-    large = size >= max(SPECK * size.max(), 1)
-    if large.sum() > MOST_AREAS:
+    mask = _mask_cell(differ)
+    if mask is None:
         return grey
-    mask = large[areas].astype(np.uint8)
     moments = cv2.moments(mask, binaryImage=True)
     area = max(moments["m00"], 1)
     radius = np.sqrt((moments["mu20"] + moments["mu02"]) / area)
@@ -85,6 +78,28 @@ def frame_cell(grey: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     x, y = moments["m10"] / area, moments["m01"] / area
     shift = (width - 1) / 2 - scale * np.array([x, y])
     matrix = np.column_stack([scale * np.eye(2), shift])
+    return _fade(grey, mask, matrix, width)
+
+
+def _mask_cell(differ: np.ndarray) -> np.ndarray | None:
+    """Where the cell lies, uint8 [H, W] of 0 and 1; None where the areas are too many.
+
+    differ: grey levels from the background, uint8 [H, W].
+    """
+    rim = min(RIM_LEVELS, differ.max() / 2)
+    mask = (differ > rim).astype(np.uint8)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, areas, boxes, _ = cv2.connectedComponentsWithStats(mask)
+    size = boxes[:, cv2.CC_STAT_AREA].copy()
+    size[0] = 0  # the background
+    large = size >= max(SPECK * size.max(), 1)
+    return None if large.sum() > MOST_AREAS else large[areas].astype(np.uint8)
+
+
+def _fade(
+    grey: np.ndarray, mask: np.ndarray, matrix: np.ndarray, width: int
+) -> np.ndarray:
+    """The cell laid by `matrix` [2, 3] on its mean grey, uint8 [width, width]."""
     grey = cv2.GaussianBlur(grey, (0, 0), BLUR)
     grey = cv2.warpAffine(grey, matrix, (width, width), flags=cv2.INTER_CUBIC)
     mask = cv2.warpAffine(255 * mask, matrix, (width, width), flags=cv2.INTER_LINEAR)

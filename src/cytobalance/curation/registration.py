@@ -193,8 +193,14 @@ def register(
     return score
 
 
-def _correlate_detail(a, b, map_, window, mask) -> float:
-    """Weighted correlation of the detail of a and of b laid on it; -1 for none."""
+def _correlate_detail(
+    a: np.ndarray, b: np.ndarray, map_: np.ndarray, window: np.ndarray, mask: np.ndarray
+) -> float:
+    """Weighted correlation of the detail of a and of b laid on it; -1 for none.
+
+    a, b: float32 [64, 64]; map_: float32 [2, 3]; window: weights in a; mask: where b
+    shows anything, uint8.
+    """
     lay = cv2.WARP_INVERSE_MAP
     b = cv2.warpAffine(
         b, map_, (SIDE, SIDE), None, lay | cv2.INTER_CUBIC, cv2.BORDER_REPLICATE

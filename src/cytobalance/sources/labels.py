@@ -72,7 +72,8 @@ def read_rows(archive: Archive, table: str, columns: tuple[str, ...]) -> pd.Data
 def list_labels(archive: Archive, labels: Labels) -> Iterator[Entry | Rejected]:
     """Entries of a table; a cell in a larger image is named `<file>[<box>]`.
 
-    Its subject is that image where none is given. A row without a file or with a
+    Its subject is that of the image's other cells or, where none is given, that image;
+    where several are given the cells are rejected. A row without a file or with a
     faulty box, rows that contradict each other, and an image without a row are
     rejected. Raises StudyError where there are rows, and none names an image.
     """
@@ -103,7 +104,8 @@ def list_labels(archive: Archive, labels: Labels) -> Iterator[Entry | Rejected]:
             reason = f"listed again in {labels.short}, alike"
             rejected[place] = Rejected(place, reason, code, True, name)
     yield from rejected.values()
-    yield from (entry for name, entry in listed.items() if name not in rejected)
+    entries = [entry for name, entry in listed.items() if name not in rejected]
+    yield from _share_subjects(entries) if labels.edges else entries
     named = {name for name, _ in located}
     for name in archive.names():
         if is_image_name(name) and name not in named:
@@ -159,10 +161,24 @@ def _cut(entry: Entry, row: dict[str, str], edges: tuple[str, ...]) -> Entry:
     return replace(
         entry,
         file=f"{entry.file}[{','.join(map(str, box))}]",
-        subject=entry.subject or entry.file,
         field=entry.file,
         box=box,
     )
+
+
+def _share_subjects(entries: list[Entry]) -> Iterator[Entry | Rejected]:
+    """Boxes with the one subject of their image, so that no image is torn apart."""
+    given: dict[str, set[str]] = {}
+    for entry in entries:
+        given.setdefault(entry.field, set()).update({entry.subject} - {""})
+    for entry in entries:
+        subjects = sorted(given[entry.field])
+        if len(subjects) > 1:
+            named = ", ".join(map(repr, subjects[:SHOWN]))
+            reason = f"its image has several subjects: {named}"
+            yield Rejected(entry.file, reason, entry.raw_label, field=entry.field)
+        else:
+            yield replace(entry, subject=(*subjects, entry.field)[0])
 
 
 def _explain(labels: Labels, names: list[str]) -> str:
