@@ -98,7 +98,7 @@ def warn_of_common(count: int) -> list[str]:
     if not count:
         return []
     return [
-        f"{count} cells look like many others in the coarse, so that near copies of "
+        f"{count} cells look like many others to the hash, so that near copies of "
         "them are not sought; a smaller dedup.hash_distance tells more of them apart"
     ]
 
@@ -111,9 +111,10 @@ def warn_of_conflicts(clusters: pd.DataFrame, review: pd.DataFrame) -> list[str]
     gone = clusters.loc[clusters["action"] == "drop", ["source", "file"]]
     files = pd.MultiIndex.from_frame(waiting[["source", "file"]])
     lost = pd.MultiIndex.from_frame(gone).isin(files).sum()
+    count = waiting["cluster"].nunique()
     return [
-        f"{waiting['cluster'].nunique()} clusters of copies hold several classes, "
-        f"{lost} of their {len(waiting)} cells dropped, and wait for an expert: fill "
+        f"clusters of copies that hold several classes: {count}, "
+        f"{lost} of their {len(waiting)} cells dropped; they wait for an expert: fill "
         f"in `decision` in {OUT / 'review.csv'}, save it in data/expert and name it in "
         "dedup.decisions"
     ]

@@ -141,9 +141,9 @@ def test_a_class_from_one_source_alone_is_a_warning(study):
     conflict, alone = census["warnings"]
     assert "all 1 cells of monocyte come from first alone" in alone
     assert conflict == (
-        "1 clusters of copies hold several classes, 2 of their 2 cells dropped, and "
-        "wait for an expert: fill in `decision` in data/duplicates/review.csv, save it "
-        "in data/expert and name it in dedup.decisions"
+        "clusters of copies that hold several classes: 1, 2 of their 2 cells dropped; "
+        "they wait for an expert: fill in `decision` in data/duplicates/review.csv, "
+        "save it in data/expert and name it in dedup.decisions"
     )
 
 
@@ -206,3 +206,25 @@ def test_lost_and_doubled_files_are_refused():
         check_sum(cells, rejected, 3)
     with pytest.raises(StudyError, match="2 files"):
         check_sum(cells, rejected.assign(file="a"), 2)
+
+
+def test_copies_of_a_copy_in_another_class_are_a_conflict(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path, CLASSES)
+    # Each moved by 4 % of the side: the ends of the chain, by 8 %, are no near copies.
+    rows = [
+        ("a.png", paint(3), "neutrophil", ""),
+        ("b.png", paint(3, (0.04, 0)), "neutrophil", ""),
+        ("c.png", paint(3, (0.08, 0)), "monocyte", ""),
+        ("d.png", paint(4), "monocyte", ""),
+    ]
+    write_source(tmp_path, "first", rows)
+    write_source(tmp_path, "second", [("a.png", paint(9), "neutrophil", "")])
+    census = run_all()
+    pairs = read_table(Path("data/duplicates/pairs.csv"))
+    kinds = (pairs["file_a"] + pairs["file_b"] + pairs["kind"]).tolist()
+    assert "a.pngb.pngnear" in kinds and "a.pngc.pngnear" not in kinds
+    sheet = read_table(Path("data/duplicates/review.csv"))
+    assert sheet["file"].tolist() == ["a.png", "b.png", "c.png"]
+    assert census["rejected"]["dedup"] == {"conflict": 3}
+    assert "1, 3 of their 3 cells dropped" in census["warnings"][0]
