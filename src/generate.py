@@ -8,8 +8,8 @@ from cytobalance.balance.hold_out import visible_cells
 from cytobalance.balance.target import synthetic_table, wanted_counts
 from cytobalance.cells import create_images, open_images
 from cytobalance.config import Study, read_study
-from cytobalance.devices import make_deterministic
-from cytobalance.gan.generation import generate_cells
+from cytobalance.devices import check_step, make_deterministic
+from cytobalance.gan.generation import check_room, generate_cells
 from cytobalance.gan.processes import shared_folder, start_processes
 from cytobalance.gan.registry import load_generator
 from cytobalance.options import read_item
@@ -27,12 +27,15 @@ def main() -> None:
     wanted = count_wanted(study, options.protocol)
     weights = Path(f"models/gan/{options.protocol}/{options.gan}/generator.pt")
     generator, settings = load_generator(weights, study.classes, study.image.size)
+    check_room(wanted.values(), settings.latent)
+    batch, size = study.generate.batch, study.image.size
+    check_step(batch, settings.width, size, "generate")
     generator = generator.to(processes.device)
     seed = derive_seed(study.study.seed, "generate", options.protocol, options.gan)
     output = Path(f"data/synthetic/{options.protocol}/{options.gan}")
     with shared_folder(output, processes) as folder:
         if processes.rank == 0:
-            create_images(folder, sum(wanted.values()), study.image.size)
+            create_images(folder, sum(wanted.values()), size)
             write_table(folder / "cells.csv", synthetic_table(options.gan, wanted))
         processes.barrier()
         images = open_images(folder)
@@ -43,7 +46,7 @@ def main() -> None:
                 index,
                 wanted[label],
                 latent=settings.latent,
-                batch=study.generate.batch,
+                batch=batch,
                 seed=seed,
                 device=processes.device,
                 share=(processes.rank, processes.count),

@@ -3,6 +3,7 @@
 import copy
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from cytobalance import room
 from cytobalance.cells import create_images
 from cytobalance.config import read_study
 from cytobalance.devices import check_step
+from cytobalance.gan.generation import check_room
 from cytobalance.runtime import StudyError
 
 SHIPPED = Path(__file__).parent.parent / "params.yaml"
@@ -51,9 +53,13 @@ def find_numbers(values, place=()):
 PLACES = list(find_numbers(VALUES))
 
 
-def read_with(folder, place, value):
-    """The shipped study with one value changed; whole numbers are written in hex."""
+def read_with(folder, place, value, **gan):
+    """The shipped study with one value changed, and some of `gan`.
+
+    Whole numbers are written in hex.
+    """
     values = copy.deepcopy(VALUES)
+    values["gan"] |= gan
     group = values
     for key in place[:-1]:
         group = group[key]
@@ -98,6 +104,16 @@ def test_a_product_of_legal_numbers_has_a_bound_too(tmp_path):
         read_with(tmp_path, ("classifier", "epochs"), 100_000)
 
 
+def test_latent_vectors_of_a_class_have_a_bound_and_are_weighed(tmp_path, monkeypatch):
+    with pytest.raises(StudyError, match=r"generate\.target times gan\.latent"):
+        read_with(tmp_path, ("generate", "target"), 10**6, latent=16_384)
+    check_room([0, 10**6], 100)
+    memory = SimpleNamespace(total=10**8)
+    monkeypatch.setattr(room.psutil, "virtual_memory", lambda: memory)
+    with pytest.raises(StudyError, match=r"lower generate\.target or gan\.latent"):
+        check_room([0, 10**6], 100)
+
+
 def test_nested_without_end_is_not_yaml(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("[" * 5000, encoding="utf-8")
@@ -116,5 +132,7 @@ def test_a_step_beyond_all_memory_is_refused(monkeypatch):
     check_step(328, 64, 128, "classifier")
     with pytest.raises(StudyError, match=r"gan\.batch, gan\.width or image\.size"):
         check_step(65_536, 2_048, 512, "gan")
+    with pytest.raises(StudyError, match=r"generate\.batch, gan\.width or image\.size"):
+        check_step(65_536, 2_048, 512, "generate")
     with pytest.raises(StudyError, match="lower a"):
         room.check_memory(2, "cells", "a", total=1)

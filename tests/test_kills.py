@@ -175,3 +175,77 @@ def test_notes_of_dvc_cut_short_are_removed(project):
         mend_lock.NOTES.write_text(text)
         mend_lock.main()
         assert mend_lock.NOTES.exists() == stays
+
+
+# Works until the file `go` is there, for two minutes at most; says its process id.
+WAITING = """
+import os, sys, time
+from pathlib import Path
+sys.path.insert(0, {src!r})
+from cytobalance.runtime import atomic_file, run_stage
+
+def main():
+    Path("working").write_text(str(os.getpid()) + " ")
+    end = time.monotonic() + 120
+    while not Path("go").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    with atomic_file(Path("two.txt")) as partial:
+        partial.write_text(Path("one.txt").read_text() + "two")
+
+run_stage(main)
+"""
+GRAPH = {
+    "one": {"cmd": "echo one > one.txt", "outs": ["one.txt"]},
+    "two": {
+        "cmd": f"{sys.executable} two.py",
+        "deps": ["one.txt"],
+        "outs": ["two.txt"],
+    },
+}
+
+
+def start_repro(folder):
+    program = Path(sys.executable).parent / "dvc"
+    return subprocess.Popen(
+        [program, "repro"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(done):
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_stage_that_outlives_a_killed_dvc_is_named_until_it_has_ended(tmp_path):
+    (tmp_path / "two.py").write_text(WAITING.format(src=str(ROOT / "src")))
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": GRAPH}))
+    program = Path(sys.executable).parent / "dvc"
+    subprocess.run([program, "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
+    first = start_repro(tmp_path)
+    working = tmp_path / "working"
+    wait_for(lambda: working.exists() and working.read_text().endswith(" "))
+    first.kill()
+    first.wait()
+    child = int(working.read_text())
+    assert is_running(child)
+
+    second = start_repro(tmp_path)
+    said, _ = second.communicate()
+    refusals = [line for line in said.splitlines() if line.startswith("error: two is")]
+    assert second.returncode != 0 and "Traceback" not in said
+    assert len(refusals) == 1 and f"process {child} " in refusals[0]
+    assert is_running(child) and not (tmp_path / "two.txt").exists()
+
+    (tmp_path / "go").touch()
+    wait_for(lambda: not is_running(child))
+    third = start_repro(tmp_path)
+    assert third.communicate()[0] and third.returncode == 0
+    assert (tmp_path / "two.txt").read_text() == "one\ntwo"
+    lock = mend_lock.read_stages((tmp_path / "dvc.lock").read_text())
+    assert lock.keys() == GRAPH.keys()

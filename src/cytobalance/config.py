@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError, model_validator
 
 from cytobalance.groups import (
+    MOST_DRAWN,
     Assess,
     Balancer,
     Classifier,
@@ -140,6 +141,12 @@ class Study(Group):
         if "plain" not in self.oversamplers:
             raise ValueError(
                 "oversamplers: `plain` is needed, everything is compared with it"
+            )
+        latent = max(self.gan_settings(gan).latent for gan in self.gans)
+        if self.generate.target * latent > MOST_DRAWN:
+            raise ValueError(
+                f"generate.target times gan.latent: at most {MOST_DRAWN:,} numbers, "
+                "which are drawn at once"
             )
         if self.oversample.neighbours.size > self.image.size:
             raise ValueError("oversample.neighbours.size: at most image.size")

@@ -31,13 +31,14 @@ def pick_device() -> torch.device:
 def check_step(batch: int, width: int, size: int, group: str) -> None:
     """StudyError where one layer of `width` channels of a batch is beyond all memory.
 
-    size: pixels a side. group: of params.yaml. A step takes several times as much:
-    what passes may still be too large, what is refused could never run.
+    size: pixels a side. group: of params.yaml, with the batch. A step takes several
+    times as much: what passes may still be too large, what is refused could never run.
     """
     device = pick_device()
     total = torch.cuda.mem_get_info()[1] if device.type == "cuda" else None
     needed = batch * width * (size // 2) ** 2 * 4  # float32, after one halving
-    keys = f"{group}.batch, {group}.width or image.size"
+    network = "classifier" if group == "classifier" else "gan"
+    keys = f"{group}.batch, {network}.width or image.size"
     check_memory(needed, f"a step of {group}", keys, total)
 
 

@@ -36,6 +36,7 @@ def real(least: float, most: float, zero: bool = True):
 MOST_CELLS = 1_000_000  # of a class
 MOST_STEPS = 1_000_000  # of a classifier, in all epochs
 MOST_SHOWN = 1_000_000_000  # cells, times they are shown
+MOST_DRAWN = 1_000_000_000  # numbers in the latent vectors of a class
 Rate = real(0, 10, zero=False)  # of learning
 Weight = real(0, 1e6)  # of a part of a loss
 Fraction = Annotated[float, Field(gt=0, lt=1)]

@@ -1,12 +1,25 @@
 """Synthetic cells out of a trained generator, a batch at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cytobalance.room import check_memory
 from cytobalance.runtime import derive_seed
+
+# PyTorch draws the last 16 numbers anew where there are not a multiple of 16.
+SPARE = 16
+
+
+def check_room(counts: Iterable[int], latent: int) -> None:
+    """StudyError where the vectors z of the largest class, float32, exceed all memory.
+
+    counts: cells to be made of each class.
+    """
+    size = (max(counts) + SPARE) * latent * 4
+    check_memory(size, "the latent vectors of a class", "generate.target or gan.latent")
 
 
 @torch.inference_mode()
@@ -28,8 +41,7 @@ def generate_cells(
     z (of length `latent`) is drawn on the CPU, class by class.
     """
     random = torch.Generator().manual_seed(derive_seed(seed, label))
-    # PyTorch draws the last 16 numbers anew where there are not a multiple of 16.
-    z = torch.randn(count + 16, latent, generator=random)[:count]
+    z = torch.randn(count + SPARE, latent, generator=random)[:count]
     rank, processes = share
     for place in range(rank * batch, count, processes * batch):
         part = z[place : place + batch].to(device)
