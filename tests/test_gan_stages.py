@@ -208,7 +208,7 @@ def test_cells_of_another_study_are_refused(tmp_path):
         process = train(folder)
         out, _ = process.communicate(timeout=300)
         assert process.returncode == 1
-        assert "run `dvc repro merge hold_out`" in out
+        assert "run `dvc repro merge`" in out
         assert not (folder / MODEL).exists()
 
 
