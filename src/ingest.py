@@ -26,8 +26,9 @@ def main() -> None:
     inputs = {}
     with atomic_folder(INGESTED) as ingested:
         for name, source in study.sources.items():
-            if not (RAW / name).is_dir() or not any((RAW / name).iterdir()):
-                raise damaged(RAW / name, "is missing or empty")
+            place = RAW / name
+            if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+                raise damaged(place, "is missing or empty")
             folder = ingested / name
             folder.mkdir()
             with keep_rejected(name, folder):
