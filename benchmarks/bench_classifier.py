@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from cytobalance.classify.networks import SequentialCNN
 from cytobalance.classify.training import Cells, train
-from cytobalance.devices import make_deterministic, pick_device
-from cytobalance.groups import ClassifierGroup
+from cytobalance.study.devices import make_deterministic, pick_device
+from cytobalance.study.settings import ClassifierGroup
 
 CLASSES = 12
 ROUNDS = 3

@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cytobalance.config import read_study
 from cytobalance.curation.alignment import compare_pairs
 from cytobalance.curation.decode import decode, preview, shrink
 from cytobalance.curation.duplicates import find_pairs
-from cytobalance.groups import Dedup
+from cytobalance.study.params import read_study
+from cytobalance.study.settings import Dedup
 
 ARCHIVES = ("PBC_dataset_normal_DIB.zip", "BM_cytomorphology_data.zip")
 EDGES = (cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT, cv2.BORDER_WRAP)

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from cytobalance.cells import create_images
-from cytobalance.config import read_study
-from cytobalance.devices import make_deterministic
-from cytobalance.gan.batches import Batches
-from cytobalance.gan.engine import Training
-from cytobalance.gan.generation import generate_cells
-from cytobalance.gan.processes import start_processes
-from cytobalance.gan.registry import build_gan
+from cytobalance.generators.batches import Batches
+from cytobalance.generators.engine import Training
+from cytobalance.generators.generation import generate_cells
+from cytobalance.generators.processes import start_processes
+from cytobalance.generators.registry import build_gan
+from cytobalance.study.cells import create_images
+from cytobalance.study.devices import make_deterministic
+from cytobalance.study.params import read_study
 
 STUDY = read_study(Path(__file__).parent.parent / "params.yaml")
 CLASSES = STUDY.classes

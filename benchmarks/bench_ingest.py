@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from cytobalance.cells import pixel_id
 from cytobalance.curation.decode import crop_centre, decode, preview, shrink
 from cytobalance.curation.intake import take_in
-from cytobalance.groups import Source
 from cytobalance.sources.archive import open_archive
+from cytobalance.study.cells import pixel_id
+from cytobalance.study.settings import Source
 
 PROCESSES = 2
 ROUNDS = 3

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from cytobalance.curation.intake import take_in
-from cytobalance.groups import Source
+from cytobalance.study.settings import Source
 
 DIFFERENT = 500
 SIZE = 64

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm
 
-from cytobalance.score import comparison
-from cytobalance.score.classification import count_confusion, score_overall
-from cytobalance.score.intervals import bootstrap
-from cytobalance.score.predictions import Predictions
+from cytobalance.evaluate.classification import count_confusion, score_overall
+from cytobalance.evaluate.intervals import bootstrap
+from cytobalance.evaluate.predictions import Predictions
+from cytobalance.report import comparison
 
 CLASSES = tuple("abcdefghijkl")
 COUNTS = np.array([12, 35, 16, 30, 51, 5, 26, 31, 105, 23, 17, 3])

@@ -71,8 +71,8 @@ def write_cells(folder: Path, options) -> np.ndarray:
 
 def run_ours(folder: Path, target: int) -> Iterator[None]:
     from cytobalance.balance.oversample import oversample_cells
-    from cytobalance.cells import create_images
-    from cytobalance.config import Augmentation, Neighbours, Oversample
+    from cytobalance.study.cells import create_images
+    from cytobalance.study.params import Augmentation, Neighbours, Oversample
 
     yield  # imports are not timed
     images = np.load(folder / "images.npy", mmap_mode="r")

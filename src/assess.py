@@ -2,23 +2,23 @@
 
 from pathlib import Path
 
-from cytobalance.cells import read_cells
+from cytobalance.assess.assessment import assess_gan
+from cytobalance.assess.cell_sheet import draw_gan_sheet
+from cytobalance.assess.closest_sheet import draw_closest_sheet, pick_closest
+from cytobalance.assess.features import use_weights
+from cytobalance.assess.memorisation import search_copies
+from cytobalance.assess.selection import select_cells
+from cytobalance.assess.teaching import prepare_lesson, score_teaching
+from cytobalance.assess.training_log import read_progress, thin_losses
+from cytobalance.assess.training_sheet import draw_progress_sheet
 from cytobalance.classify.networks import load_network
-from cytobalance.config import read_study
-from cytobalance.devices import make_deterministic, pick_device
-from cytobalance.draw.closest import draw_closest_sheet, pick_closest
-from cytobalance.draw.progress import draw_progress_sheet
-from cytobalance.draw.sheet import draw_gan_sheet
-from cytobalance.metrics import write_metrics
-from cytobalance.options import read_item
-from cytobalance.runtime import derive_seed, run_stage
-from cytobalance.score.assessment import assess_gan
-from cytobalance.score.features import use_weights
-from cytobalance.score.memorisation import search_copies
-from cytobalance.score.progress import read_progress, thin_losses
-from cytobalance.score.selection import select_cells
-from cytobalance.score.teaching import prepare_lesson, score_teaching
-from cytobalance.tables import check_labels, read_table, write_table
+from cytobalance.study.cells import read_cells
+from cytobalance.study.devices import make_deterministic, pick_device
+from cytobalance.study.metrics import write_metrics
+from cytobalance.study.options import read_item
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import derive_seed, run_stage
+from cytobalance.study.tables import check_labels, read_table, write_table
 
 
 def main() -> None:

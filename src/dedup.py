@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.cells import read_cells
-from cytobalance.config import read_study
+from cytobalance.curation.copies_sheet import draw_gallery, draw_review
 from cytobalance.curation.duplicates import (
     PAIR_COLUMNS,
     Previews,
@@ -25,9 +24,10 @@ from cytobalance.curation.review import (
     read_decisions,
     resolve,
 )
-from cytobalance.draw.duplicates import draw_gallery, draw_review
-from cytobalance.runtime import atomic_folder, run_stage
-from cytobalance.tables import read_table, write_table
+from cytobalance.study.cells import read_cells
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import atomic_folder, run_stage
+from cytobalance.study.tables import read_table, write_table
 from cytobalance.taxonomy import name_classes
 
 INGESTED = Path("data/ingested")

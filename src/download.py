@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from cytobalance.config import read_study
-from cytobalance.runtime import atomic_folder, run_stage
 from cytobalance.sources.placing import obtain, place, take
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import atomic_folder, run_stage
 
 INCOMING = Path("data/incoming")
 FETCHED = Path("data/fetched")  # outside the graph, so that nothing is fetched twice

@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from cytobalance.cells import hash_file
-from cytobalance.config import read_study
-from cytobalance.metrics import write_metrics
-from cytobalance.options import read_item
-from cytobalance.runtime import random_stream, run_stage
-from cytobalance.score.evaluation import summarise_scores
-from cytobalance.score.predictions import Predictions, read_predictions
-from cytobalance.score.record import (
+from cytobalance.evaluate.evaluation import summarise_scores
+from cytobalance.evaluate.predictions import Predictions, read_predictions
+from cytobalance.evaluate.record import (
     count_cells,
     list_hits,
     list_misses,
     read_curves,
 )
-from cytobalance.tables import read_table
+from cytobalance.study.cells import hash_file
+from cytobalance.study.metrics import write_metrics
+from cytobalance.study.options import read_item
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import random_stream, run_stage
+from cytobalance.study.tables import read_table
 
 CELLS = Path("data/cells/cells.csv")
 PREDICTIONS = Path("data/predictions")

@@ -6,15 +6,15 @@ import numpy as np
 
 from cytobalance.balance.hold_out import visible_cells
 from cytobalance.balance.target import synthetic_table, wanted_counts
-from cytobalance.cells import create_images, open_images
-from cytobalance.config import Study, read_study
-from cytobalance.devices import check_step, make_deterministic
-from cytobalance.gan.generation import check_room, generate_cells
-from cytobalance.gan.processes import shared_folder, start_processes
-from cytobalance.gan.registry import load_generator
-from cytobalance.options import read_item
-from cytobalance.runtime import derive_seed, run_stage, show_progress
-from cytobalance.tables import read_table, write_table
+from cytobalance.generators.generation import check_room, generate_cells
+from cytobalance.generators.processes import shared_folder, start_processes
+from cytobalance.generators.registry import load_generator
+from cytobalance.study.cells import create_images, open_images
+from cytobalance.study.devices import check_step, make_deterministic
+from cytobalance.study.options import read_item
+from cytobalance.study.params import Study, read_study
+from cytobalance.study.runtime import derive_seed, run_stage, show_progress
+from cytobalance.study.tables import read_table, write_table
 
 
 def main() -> None:

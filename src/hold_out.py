@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from cytobalance.balance.hold_out import count_parts, hold_out_cells, published_parts
-from cytobalance.config import read_study
-from cytobalance.runtime import run_stage
-from cytobalance.tables import check_labels, read_table, write_table
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import run_stage
+from cytobalance.study.tables import check_labels, read_table, write_table
 
 CELLS = Path("data/cells/cells.csv")
 OUTPUT = Path("data/hold_out.csv")

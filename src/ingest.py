@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cytobalance.config import read_study
 from cytobalance.curation.intake import Intake, reasons, take_in
 from cytobalance.curation.pixels import find_depth
-from cytobalance.damage import damaged
-from cytobalance.groups import Source
-from cytobalance.inputs import write_inputs
-from cytobalance.runtime import StudyError, atomic_file, atomic_folder, run_stage
 from cytobalance.sources.folder import list_pooled
+from cytobalance.study.damage import damaged
+from cytobalance.study.inputs import write_inputs
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import StudyError, atomic_file, atomic_folder, run_stage
+from cytobalance.study.settings import Source
 
 RAW = Path("data/raw")
 INGESTED = Path("data/ingested")

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.config import read_study
 from cytobalance.curation.reannotations import lmu_reannotations
 from cytobalance.curation.relabel import MAP_COLUMNS
-from cytobalance.runtime import StudyError, run_stage
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.labels import find_labels, read_text
 from cytobalance.sources.lmu import TABLE, name_in_table
-from cytobalance.tables import read_table, write_table
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import StudyError, run_stage
+from cytobalance.study.tables import read_table, write_table
 
 RAW = Path("data/raw")
 INGESTED = Path("data/ingested")

@@ -10,7 +10,7 @@ import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
-from cytobalance.runtime import atomic_file, run_stage
+from cytobalance.study.runtime import atomic_file, run_stage
 
 LOCK = Path("dvc.lock")
 # The last one that was sound before a run.

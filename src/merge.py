@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.cells import CellSet, read_cells
-from cytobalance.config import Study, read_study
 from cytobalance.curation.census import count_by_source, take_census
+from cytobalance.curation.census_sheet import draw_class_counts, draw_samples
 from cytobalance.curation.grouping import name_groups
 from cytobalance.curation.merge import (
     check_clusters,
@@ -15,11 +14,12 @@ from cytobalance.curation.merge import (
     write_cell_set,
 )
 from cytobalance.curation.relabel import check_origin
-from cytobalance.draw.dataset import draw_class_counts, draw_samples
-from cytobalance.inputs import read_inputs, write_inputs
-from cytobalance.metrics import write_metrics
-from cytobalance.runtime import atomic_folder, random_stream, run_stage
-from cytobalance.tables import read_table, write_table
+from cytobalance.study.cells import CellSet, read_cells
+from cytobalance.study.inputs import read_inputs, write_inputs
+from cytobalance.study.metrics import write_metrics
+from cytobalance.study.params import Study, read_study
+from cytobalance.study.runtime import atomic_folder, random_stream, run_stage
+from cytobalance.study.tables import read_table, write_table
 
 INGESTED = Path("data/ingested")
 RELABELLED = Path("data/relabelled.csv")

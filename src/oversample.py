@@ -7,11 +7,11 @@ import numpy as np
 from cytobalance.balance.hold_out import visible_cells
 from cytobalance.balance.oversample import oversample_cells
 from cytobalance.balance.target import UNCUT, synthetic_table, wanted_counts
-from cytobalance.cells import create_images, read_cells
-from cytobalance.config import read_study
-from cytobalance.options import read_item
-from cytobalance.runtime import atomic_folder, run_stage
-from cytobalance.tables import check_labels, read_table, write_table
+from cytobalance.study.cells import create_images, read_cells
+from cytobalance.study.options import read_item
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import atomic_folder, run_stage
+from cytobalance.study.tables import check_labels, read_table, write_table
 
 
 def main() -> None:

@@ -20,9 +20,9 @@ from cytobalance.classify.ensemble import (
 )
 from cytobalance.classify.reading import BATCH, find_files, read_batches
 from cytobalance.classify.statement import describe_scores
-from cytobalance.devices import make_deterministic, pick_device
-from cytobalance.runtime import StudyError, atomic_file, run_stage, show_progress
 from cytobalance.sources.entry import is_image_name
+from cytobalance.study.devices import make_deterministic, pick_device
+from cytobalance.study.runtime import StudyError, atomic_file, run_stage, show_progress
 
 SOME_UNREAD = 3  # exit code: the table is whole, but some rows have a reason alone
 

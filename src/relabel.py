@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.config import read_study
 from cytobalance.curation.relabel import read_maps, relabel_cells
-from cytobalance.runtime import run_stage
-from cytobalance.tables import read_table, write_table
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import run_stage
+from cytobalance.study.tables import read_table, write_table
 
 INGESTED = Path("data/ingested")
 OUT = Path("data/relabelled.csv")

@@ -5,21 +5,21 @@ from pathlib import Path
 
 from PIL import Image
 
-from cytobalance.cells import read_cells
-from cytobalance.config import Study, read_study
-from cytobalance.damage import damaged, reading
-from cytobalance.draw.charts import draw_gains, draw_optimism, draw_recall
-from cytobalance.draw.diagnostics import draw_confusion, draw_curves, draw_reliability
-from cytobalance.draw.gans import SHEETS as ENDS
-from cytobalance.draw.material import Material
-from cytobalance.draw.report import write_report
 from cytobalance.draw.style import save_png
-from cytobalance.leftovers import remove_leftovers
-from cytobalance.metrics import read_metrics, write_metrics
-from cytobalance.runtime import atomic_file, atomic_folder, run_stage
-from cytobalance.score.findings import Findings, gather_findings, summarise
-from cytobalance.score.tables import CLASSIFIER_TABLES, TABLES
-from cytobalance.tables import read_table, write_table
+from cytobalance.report.charts import draw_gains, draw_optimism, draw_recall
+from cytobalance.report.diagnostics import draw_confusion, draw_curves, draw_reliability
+from cytobalance.report.findings import Findings, gather_findings, summarise
+from cytobalance.report.gans import SHEETS as ENDS
+from cytobalance.report.inputs import Material
+from cytobalance.report.leftovers import remove_leftovers
+from cytobalance.report.tables import CLASSIFIER_TABLES, TABLES
+from cytobalance.report.whole_page import write_report
+from cytobalance.study.cells import read_cells
+from cytobalance.study.damage import damaged, reading
+from cytobalance.study.metrics import read_metrics, write_metrics
+from cytobalance.study.params import Study, read_study
+from cytobalance.study.runtime import atomic_file, atomic_folder, run_stage
+from cytobalance.study.tables import read_table, write_table
 
 CELLS = Path("data/cells")
 HOLD_OUT = Path("data/hold_out.csv")

@@ -1,8 +1,8 @@
 """Write the simulated expert's relabel map for the study in params.yaml."""
 
-from cytobalance.config import read_study
-from cytobalance.runtime import StudyError, run_stage
 from cytobalance.simulator.expert import EXPERT_MAP, write_expert_map
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import StudyError, run_stage
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ import pandas as pd
 
 from cytobalance.balance.hold_out import PARTS
 from cytobalance.balance.split import split_cells
-from cytobalance.config import read_study
-from cytobalance.options import read_item
-from cytobalance.runtime import run_stage
-from cytobalance.tables import check_labels, read_table, write_table
+from cytobalance.study.options import read_item
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import run_stage
+from cytobalance.study.tables import check_labels, read_table, write_table
 
 
 def main() -> None:

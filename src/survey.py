@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from cytobalance.config import read_study
-from cytobalance.runtime import atomic_file, run_stage
 from cytobalance.sources.survey import explain_survey, read_survey, survey
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import atomic_file, run_stage
 
 INCOMING = Path("data/incoming")
 SURVEY = Path("data/sources.json")

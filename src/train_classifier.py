@@ -5,7 +5,6 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from cytobalance.cells import hash_file, read_cells
 from cytobalance.classify.networks import save_network, seed_network
 from cytobalance.classify.training import (
     check_split,
@@ -13,12 +12,13 @@ from cytobalance.classify.training import (
     predict_logits,
     train,
 )
-from cytobalance.config import Study, read_study
-from cytobalance.devices import check_step, make_deterministic, pick_device
-from cytobalance.inputs import read_inputs
-from cytobalance.options import read_item
-from cytobalance.runtime import StudyError, atomic_folder, derive_seed, run_stage
-from cytobalance.tables import check_labels, read_table, write_table
+from cytobalance.study.cells import hash_file, read_cells
+from cytobalance.study.devices import check_step, make_deterministic, pick_device
+from cytobalance.study.inputs import read_inputs
+from cytobalance.study.options import read_item
+from cytobalance.study.params import Study, read_study
+from cytobalance.study.runtime import StudyError, atomic_folder, derive_seed, run_stage
+from cytobalance.study.tables import check_labels, read_table, write_table
 
 PREDICTED_PARTS = ("test", "validation")
 

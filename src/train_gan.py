@@ -8,17 +8,17 @@ import pandas as pd
 import torch
 
 from cytobalance.balance.hold_out import visible_cells
-from cytobalance.cells import read_cells
-from cytobalance.config import Study, read_study
-from cytobalance.devices import check_step, make_deterministic
-from cytobalance.gan.batches import Batches
-from cytobalance.gan.engine import Training, train_gan
-from cytobalance.gan.processes import limit_threads, share_of, start_processes
-from cytobalance.gan.registry import build_gan, save_generator
-from cytobalance.groups import GanGroup
-from cytobalance.options import read_item
-from cytobalance.runtime import atomic_folder, derive_seed, run_stage
-from cytobalance.tables import check_labels, read_table, write_table
+from cytobalance.generators.batches import Batches
+from cytobalance.generators.engine import Training, train_gan
+from cytobalance.generators.processes import limit_threads, share_of, start_processes
+from cytobalance.generators.registry import build_gan, save_generator
+from cytobalance.study.cells import read_cells
+from cytobalance.study.devices import check_step, make_deterministic
+from cytobalance.study.options import read_item
+from cytobalance.study.params import Study, read_study
+from cytobalance.study.runtime import atomic_folder, derive_seed, run_stage
+from cytobalance.study.settings import GanGroup
+from cytobalance.study.tables import check_labels, read_table, write_table
 
 # Outside the graph: states of unfinished runs.
 SCRATCH = Path(".cache/train_gan")

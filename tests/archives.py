@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cytobalance.groups import Source
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.listing import Listing, list_source
+from cytobalance.study.settings import Source
 
 
 def png(seed: int = 0, side: int = 24) -> bytes:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cytobalance.runtime import atomic_folder
-from cytobalance.tables import FORMS, write_table
+from cytobalance.study.runtime import atomic_folder
+from cytobalance.study.tables import FORMS, write_table
 
 
 def write_cells(folder: Path, images: np.ndarray, table: pd.DataFrame) -> None:

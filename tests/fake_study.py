@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from cytobalance.tables import CELL_COLUMNS
+from cytobalance.study.tables import CELL_COLUMNS
 
 CLASSES = ("neutrophil", "lymphocyte", "monoblast")
 COUNTS = (600, 240, 30)

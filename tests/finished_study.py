@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tiny_study import ROOT, write_tiny_study
 
-from cytobalance.config import read_study
+from cytobalance.study.params import read_study
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 

@@ -3,8 +3,8 @@
 import ast
 from pathlib import Path
 
-REGISTRY = "src/cytobalance/gan/registry.py"
-MODELS = "src/cytobalance/gan/models"
+REGISTRY = "src/cytobalance/generators/registry.py"
+MODELS = "src/cytobalance/generators/gans"
 
 
 def import_closure(script: Path, root: Path) -> set[str]:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from cytobalance.cells import pixel_id
 from cytobalance.curation.decode import preview
-from cytobalance.inputs import write_inputs
+from cytobalance.study.cells import pixel_id
+from cytobalance.study.inputs import write_inputs
 
 SIDE = 160  # pixels of a painted frame
 ROOT = Path(__file__).parent.parent

@@ -14,13 +14,9 @@ import yaml
 from cell_sets import write_cells
 
 import assess
-from cytobalance.balance.hold_out import hold_out_cells
-from cytobalance.classify.networks import SequentialCNN, save_network
-from cytobalance.config import read_study
-from cytobalance.runtime import StudyError, run_stage
-from cytobalance.score import features as features_module
-from cytobalance.score.assessment import assess_gan
-from cytobalance.score.distributions import (
+from cytobalance.assess import features as features_module
+from cytobalance.assess.assessment import assess_gan
+from cytobalance.assess.distributions import (
     compare_distributions,
     density_coverage,
     frechet_distance,
@@ -28,17 +24,21 @@ from cytobalance.score.distributions import (
     kernel_distance,
     precision_recall,
 )
-from cytobalance.score.fidelity import (
+from cytobalance.assess.likeness import (
     Selection,
     measure_likeness,
     nearest_cells,
     oriented_cells,
     structural_similarity,
 )
-from cytobalance.score.memorisation import closest_pairs, search_copies
-from cytobalance.score.progress import read_progress, spread_evenly
-from cytobalance.score.selection import ClassCells
-from cytobalance.tables import write_table
+from cytobalance.assess.memorisation import closest_pairs, search_copies
+from cytobalance.assess.selection import ClassCells
+from cytobalance.assess.training_log import read_progress, spread_evenly
+from cytobalance.balance.hold_out import hold_out_cells
+from cytobalance.classify.networks import SequentialCNN, save_network
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import StudyError, run_stage
+from cytobalance.study.tables import write_table
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 CPU = torch.device("cpu")

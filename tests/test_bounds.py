@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from cytobalance import room
-from cytobalance.cells import create_images
-from cytobalance.config import read_study
-from cytobalance.devices import check_step
-from cytobalance.gan.generation import check_room
-from cytobalance.runtime import StudyError
+from cytobalance.generators.generation import check_room
+from cytobalance.study import room
+from cytobalance.study.cells import create_images
+from cytobalance.study.devices import check_step
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import StudyError
 
 SHIPPED = Path(__file__).parent.parent / "params.yaml"
 VALUES = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))

@@ -8,8 +8,8 @@ import pytest
 import torch
 from cell_sets import write_cells
 
-from cytobalance.cells import create_images, pixel_id, read_cells
-from cytobalance.runtime import (
+from cytobalance.study.cells import create_images, pixel_id, read_cells
+from cytobalance.study.runtime import (
     StudyError,
     atomic_file,
     atomic_folder,
@@ -17,7 +17,7 @@ from cytobalance.runtime import (
     refuse_damage,
     run_stage,
 )
-from cytobalance.tables import read_table, write_table
+from cytobalance.study.tables import read_table, write_table
 
 PLACE = "data/synthetic/heldout/smote"
 

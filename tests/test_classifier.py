@@ -10,7 +10,6 @@ import yaml
 from cell_sets import write_cells
 
 import train_classifier
-from cytobalance.cells import hash_file
 from cytobalance.classify import training
 from cytobalance.classify.networks import (
     SequentialCNN,
@@ -25,10 +24,11 @@ from cytobalance.classify.training import (
     to_network,
     train,
 )
-from cytobalance.config import read_study
-from cytobalance.inputs import write_inputs
-from cytobalance.runtime import StudyError, derive_seed
-from cytobalance.tables import read_table, write_table
+from cytobalance.study.cells import hash_file
+from cytobalance.study.inputs import write_inputs
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import StudyError, derive_seed
+from cytobalance.study.tables import read_table, write_table
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 CLASSES = ("basophil", "monocyte", "platelet")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from archives import facts, list_files, png, reasons, write_folder, write_tar, write_zip
 
-from cytobalance.runtime import StudyError
+from cytobalance.study.runtime import StudyError
 
 ALL_HEM = {"all": "all", "hem": "hem"}
 UID = "UID_57_29_1_all.bmp"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cytobalance.config import read_study
-from cytobalance.runtime import StudyError
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import StudyError
 
 SHIPPED = Path(__file__).parent.parent / "params.yaml"
 

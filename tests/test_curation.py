@@ -15,9 +15,9 @@ import map_annotations
 import merge
 import relabel
 import simulate_expert
-from cytobalance.config import read_study
 from cytobalance.simulator.plan import plan_smears
-from cytobalance.tables import read_table
+from cytobalance.study.params import read_study
+from cytobalance.study.tables import read_table
 
 FAULTS = {
     "exact_copies": 30,

@@ -8,9 +8,9 @@ from bench_copies import cut_cells, find_all, lay_out, make_copy, read_frames
 from ingested_study import paint
 
 import dedup
-from cytobalance.config import read_study
 from cytobalance.curation.cutout import find_background, frame_cell
 from cytobalance.curation.decode import preview, shrink
+from cytobalance.study.params import read_study
 
 WHITE, BLACK = 255, 0
 

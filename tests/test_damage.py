@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from finished_study import GRAPH, run_main
 
-from cytobalance.runtime import describe_error
+from cytobalance.study.runtime import describe_error
 
 DAMAGES = {
     "cut in half": lambda data: data[: len(data) // 2],

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 import download
-from cytobalance.runtime import StudyError
 from cytobalance.sources.survey import fingerprint
+from cytobalance.study.runtime import StudyError
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 # Only ingest looks at what is inside.

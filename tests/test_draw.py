@@ -6,17 +6,17 @@ import pytest
 import torch
 from PIL import Image
 
-from cytobalance.cells import CellSet
-from cytobalance.draw.closest import describe, draw_closest_sheet, pick_closest
-from cytobalance.draw.dataset import draw_class_counts, draw_samples
-from cytobalance.draw.duplicates import draw_gallery, draw_review
+from cytobalance.assess.cell_sheet import draw_gan_sheet
+from cytobalance.assess.closest_sheet import describe, draw_closest_sheet, pick_closest
+from cytobalance.assess.memorisation import search_copies
+from cytobalance.assess.selection import ClassCells
+from cytobalance.assess.training_log import Progress
+from cytobalance.assess.training_sheet import draw_progress_sheet
+from cytobalance.curation.census_sheet import draw_class_counts, draw_samples
+from cytobalance.curation.copies_sheet import draw_gallery, draw_review
 from cytobalance.draw.montage import enlarge, montage
-from cytobalance.draw.progress import draw_progress_sheet
-from cytobalance.draw.sheet import draw_gan_sheet
 from cytobalance.draw.style import balancer_colours, class_colours
-from cytobalance.score.memorisation import search_copies
-from cytobalance.score.progress import Progress
-from cytobalance.score.selection import ClassCells
+from cytobalance.study.cells import CellSet
 
 
 def cells(count: int, size: int = 32, seed: int = 0) -> np.ndarray:

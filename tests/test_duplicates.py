@@ -11,7 +11,6 @@ from ingested_study import degrade, paint
 from PIL import Image
 
 import dedup
-from cytobalance.config import read_study
 from cytobalance.curation.alignment import compare_pairs
 from cytobalance.curation.decode import preview
 from cytobalance.curation.duplicates import (
@@ -23,6 +22,7 @@ from cytobalance.curation.duplicates import (
 )
 from cytobalance.curation.hashes import WINDOWS, find_centres, hash_previews
 from cytobalance.curation.neighbours import COMMON, find_close_pairs, find_common
+from cytobalance.study.params import read_study
 
 
 def pairs_of(

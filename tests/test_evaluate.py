@@ -11,12 +11,12 @@ from fake_study import CLASSES, write_cells, write_params, write_predictions
 from sklearn.metrics import balanced_accuracy_score
 
 import evaluate
-from cytobalance.cells import hash_file
-from cytobalance.runtime import run_stage
-from cytobalance.score.calibration import (
+from cytobalance.evaluate.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
+from cytobalance.study.cells import hash_file
+from cytobalance.study.runtime import run_stage
 
 
 def evaluate_in(folder: Path, protocol: str, balancer: str) -> None:

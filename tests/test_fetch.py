@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cytobalance.runtime import StudyError
 from cytobalance.sources import fetch as fetching
 from cytobalance.sources.fetch import fetch
+from cytobalance.study.runtime import StudyError
 
 BODY = bytes(range(256)) * 2000
 SHA = "sha256:" + hashlib.sha256(BODY).hexdigest()

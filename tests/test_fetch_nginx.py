@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cytobalance.runtime import StudyError
 from cytobalance.sources import fetch as fetching
 from cytobalance.sources.fetch import fetch
+from cytobalance.study.runtime import StudyError
 
 NGINX = shutil.which("nginx")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not on PATH")

@@ -5,9 +5,9 @@ from archives import list_files, png, write_folder
 from pydantic import ValidationError
 
 import ingest
-from cytobalance.groups import Source
-from cytobalance.runtime import StudyError
 from cytobalance.sources.folder import list_pooled
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.settings import Source
 
 CODES = {"MONO": "monocyte", "train": "neutrophil"}
 FILES = {

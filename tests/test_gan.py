@@ -12,16 +12,16 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from cytobalance.config import read_study
-from cytobalance.gan.batches import Batches
-from cytobalance.gan.engine import Training
-from cytobalance.gan.generation import generate_cells
-from cytobalance.gan.networks import Critic, Generator, ResidualBlock
-from cytobalance.gan.penalty import gradient_penalty, input_slope
-from cytobalance.gan.processes import start_processes
-from cytobalance.gan.registry import build_gan, load_generator, save_generator
-from cytobalance.groups import Gan
-from cytobalance.runtime import StudyError
+from cytobalance.generators.batches import Batches
+from cytobalance.generators.engine import Training
+from cytobalance.generators.generation import generate_cells
+from cytobalance.generators.networks import Critic, Generator, ResidualBlock
+from cytobalance.generators.penalty import gradient_penalty, input_slope
+from cytobalance.generators.processes import start_processes
+from cytobalance.generators.registry import build_gan, load_generator, save_generator
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.settings import Gan
 
 GANS = get_args(Gan)
 STUDY = read_study(Path(__file__).parent.parent / "params.yaml")
@@ -422,7 +422,7 @@ ONE_OF_TWO = """
 import sys, torch
 sys.path[:0] = sys.argv[1:3]
 from test_gan import gradients_of_one_iteration, FROZEN
-from cytobalance.gan.processes import share_of, start_processes
+from cytobalance.generators.processes import share_of, start_processes
 processes = start_processes("fp32")
 share = share_of(FROZEN.batch, processes)
 gradients = gradients_of_one_iteration(sys.argv[4], sys.argv[5], share)

@@ -13,11 +13,11 @@ import torch
 from test_gan import GANS, TINY, make_batches, make_training
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cytobalance.devices import make_deterministic
-from cytobalance.gan.batches import Batches
-from cytobalance.gan.engine import LOG_EVERY, Training
-from cytobalance.gan.processes import Processes
-from cytobalance.gan.registry import build_gan
+from cytobalance.generators.batches import Batches
+from cytobalance.generators.engine import LOG_EVERY, Training
+from cytobalance.generators.processes import Processes
+from cytobalance.generators.registry import build_gan
+from cytobalance.study.devices import make_deterministic
 
 CLASSES = "basophil", "monocyte", "platelet"
 OPTIONS = {

@@ -7,13 +7,13 @@ import pytest
 import torch
 from test_gan import GANS, TINY, make_batches, make_training, weights_of
 
-from cytobalance.gan import engine, models
-from cytobalance.gan.augment import CHANCES, change_cells
-from cytobalance.gan.engine import train_gan
-from cytobalance.gan.networks import Critic, Generator, with_label
-from cytobalance.gan.penalty import gradient_penalty, r1_penalty
-from cytobalance.gan.registry import build_gan
-from cytobalance.runtime import StudyError
+from cytobalance.generators import engine, models
+from cytobalance.generators.augment import CHANCES, change_cells
+from cytobalance.generators.engine import train_gan
+from cytobalance.generators.networks import Critic, Generator, with_label
+from cytobalance.generators.penalty import gradient_penalty, r1_penalty
+from cytobalance.generators.registry import build_gan
+from cytobalance.study.runtime import StudyError
 
 NOWHERE = Path("never written")
 

@@ -13,10 +13,10 @@ import torch
 import yaml
 from fake_study import CLASSES, write_cells, write_params
 
-from cytobalance.cells import read_cells
-from cytobalance.gan.processes import start_processes
-from cytobalance.runtime import StudyError
-from cytobalance.tables import read_table
+from cytobalance.generators.processes import start_processes
+from cytobalance.study.cells import read_cells
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.tables import read_table
 
 SRC = Path(__file__).parent.parent / "src"
 ITEM = ["--protocol", "heldout", "--gan", "c_wgan_gp"]
@@ -33,7 +33,7 @@ TINY = {
 EAGER = """
 import runpy, sys
 sys.path.insert(0, {src!r})
-from cytobalance.gan import engine
+from cytobalance.generators import engine
 engine.SAVE_SECONDS = -1
 sys.argv[0] = {stage!r}
 runpy.run_path({stage!r}, run_name="__main__")
@@ -164,7 +164,7 @@ def test_two_processes_train_and_generate_as_one_does(tmp_path):
 AGREE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from cytobalance.gan.processes import check_agreement, start_processes
+from cytobalance.generators.processes import check_agreement, start_processes
 processes = start_processes("fp32")
 check_agreement(processes, "cells", 20)
 try:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from import_closure import import_closure
 
-from cytobalance.config import Study, read_study
+from cytobalance.study.params import Study, read_study
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -86,7 +86,10 @@ READS = {"simulated": "sources", "gan_settings": "gan"}
 CLASS_INDEX = {"data/cells", "data/cells/classes.csv"}
 # What the survey notes of them for those that depend on it (tests/test_survey.py).
 SURVEYED = {"sources", "simulator"}
-NOT_READERS = {"src/cytobalance/config.py", "src/cytobalance/gan/models/${item.gan}.py"}
+NOT_READERS = {
+    "src/cytobalance/study/params.py",
+    "src/cytobalance/generators/gans/${item.gan}.py",
+}
 # Groups that only say which names are legal.
 LISTS = {"protocols", "gans", "oversamplers", "balancers", "classifiers"}
 

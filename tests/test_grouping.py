@@ -16,7 +16,7 @@ import merge
 import relabel
 from cytobalance.curation.duplicates import PAIR_COLUMNS
 from cytobalance.curation.grouping import name_groups
-from cytobalance.tables import read_table
+from cytobalance.study.tables import read_table
 
 NO_PAIRS = pd.DataFrame(columns=list(PAIR_COLUMNS))
 NO_CLUSTERS = pd.DataFrame(columns=["source", "file", "cluster"])

@@ -8,8 +8,8 @@ import pytest
 
 from cytobalance.balance.hold_out import PARTS, hold_out_cells, visible_cells
 from cytobalance.balance.target import wanted_counts
-from cytobalance.groups import HoldOut
-from cytobalance.runtime import StudyError
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.settings import HoldOut
 
 CLASSES = ("neutrophil", "monocyte", "smudge_cell")
 SHARES = (0.7, 0.27, 0.03)

@@ -15,12 +15,12 @@ import yaml
 from PIL import Image
 
 import ingest
-from cytobalance.cells import pixel_id, read_cells
 from cytobalance.curation import intake
 from cytobalance.curation.decode import crop_centre, preview, shrink
-from cytobalance.inputs import read_inputs
-from cytobalance.runtime import StudyError
-from cytobalance.tables import REJECTED_COLUMNS, read_table
+from cytobalance.study.cells import pixel_id, read_cells
+from cytobalance.study.inputs import read_inputs
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.tables import REJECTED_COLUMNS, read_table
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 COLUMNS = ["cell_id", "source", "file", "subject", "raw_label", "type"]
@@ -333,9 +333,9 @@ def test_real_bone_marrow_archive(study, real_data):
 
 
 def test_real_blood_archive_is_listed_whole(real_data):
-    from cytobalance.config import Source
     from cytobalance.sources.archive import open_archive
     from cytobalance.sources.listing import list_source
+    from cytobalance.study.params import Source
 
     source = Source(layout="pbc", origin="published", archive="x")
     archive = open_archive(real_data / "PBC_dataset_normal_DIB.zip")

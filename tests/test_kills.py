@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import mend_lock
-from cytobalance.runtime import StudyError, hold_stage
+from cytobalance.study.runtime import StudyError, hold_stage
 
 ROOT = Path(__file__).parent.parent
 # A stage that says when it works, in a worker too, and works for ever.
@@ -20,7 +20,7 @@ import os, sys, time
 from multiprocessing import Process
 from pathlib import Path
 sys.path.insert(0, {src!r})
-from cytobalance.runtime import run_stage
+from cytobalance.study.runtime import run_stage
 
 def main():
     print("working", flush=True)
@@ -182,7 +182,7 @@ WAITING = """
 import os, sys, time
 from pathlib import Path
 sys.path.insert(0, {src!r})
-from cytobalance.runtime import atomic_file, run_stage
+from cytobalance.study.runtime import atomic_file, run_stage
 
 def main():
     Path("working").write_text(str(os.getpid()) + " ")

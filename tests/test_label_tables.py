@@ -11,13 +11,13 @@ import pytest
 from archives import facts, list_files, png, reasons, write_folder, write_tar, write_zip
 from PIL import Image
 
-from cytobalance.cells import pixel_id, read_cells
 from cytobalance.curation.decode import cut_box
 from cytobalance.curation.intake import take_in
-from cytobalance.groups import Source
-from cytobalance.runtime import StudyError
 from cytobalance.sources.members import UnreadableError
-from cytobalance.tables import read_table
+from cytobalance.study.cells import pixel_id, read_cells
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.settings import Source
+from cytobalance.study.tables import read_table
 
 M = {"M": "monocyte", "B": "basophil"}
 

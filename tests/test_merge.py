@@ -11,11 +11,11 @@ from ingested_study import degrade, paint, write_params, write_source
 import dedup
 import merge
 import relabel
-from cytobalance.cells import read_cells
 from cytobalance.curation.census import warn_of_spellings
 from cytobalance.curation.merge import check_sum
-from cytobalance.runtime import StudyError
-from cytobalance.tables import CELL_COLUMNS, read_table
+from cytobalance.study.cells import read_cells
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.tables import CELL_COLUMNS, read_table
 
 CLASSES = {
     "monocyte": ["monocyte"],

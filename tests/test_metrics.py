@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cytobalance.metrics import read_metrics, write_metrics
-from cytobalance.tables import read_table, write_table
+from cytobalance.study.metrics import read_metrics, write_metrics
+from cytobalance.study.tables import read_table, write_table
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import dedup
 import ingest
 import merge
 import relabel
-from cytobalance.cells import read_cells
-from cytobalance.tables import read_table
+from cytobalance.study.cells import read_cells
+from cytobalance.study.tables import read_table
 
 ODD = ("Icon\r.png", "a\nb.png", "\r\n.png", 'q"u,o;t\te.png', " lead.png ", "$x$.png")
 

@@ -18,9 +18,9 @@ from cytobalance.balance.oversample import (
     plan_smote,
     reduce_images,
 )
-from cytobalance.cells import read_cells
-from cytobalance.config import read_study
-from cytobalance.tables import write_table
+from cytobalance.study.cells import read_cells
+from cytobalance.study.params import read_study
+from cytobalance.study.tables import write_table
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 SIDE = 16

@@ -11,10 +11,10 @@ import yaml
 from tiny_study import ROOT, commit, run, write_tiny_study
 
 import predict
-from cytobalance.cells import read_cells
-from cytobalance.config import read_study
 from cytobalance.sources.archive import open_archive
-from cytobalance.tables import read_table
+from cytobalance.study.cells import read_cells
+from cytobalance.study.params import read_study
+from cytobalance.study.tables import read_table
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 

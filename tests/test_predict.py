@@ -15,8 +15,8 @@ import predict
 from cytobalance.classify import reading
 from cytobalance.classify.ensemble import choose_input
 from cytobalance.classify.networks import save_network, seed_network
-from cytobalance.metrics import write_metrics
-from cytobalance.runtime import StudyError, run_stage
+from cytobalance.study.metrics import write_metrics
+from cytobalance.study.runtime import StudyError, run_stage
 
 CLASSES = ["basophil", "monocyte"]
 SIZE = 16

@@ -16,9 +16,9 @@ import ingest
 import merge
 import relabel
 from cytobalance.balance.hold_out import hold_out_cells, published_parts
-from cytobalance.groups import HoldOut
-from cytobalance.runtime import StudyError
-from cytobalance.tables import read_table
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.settings import HoldOut
+from cytobalance.study.tables import read_table
 
 CLASSES = ("all", "hem")
 # Gungor 2023: 80/20 of the folds, and the preliminary set is the test.

@@ -14,7 +14,7 @@ from cytobalance.curation.relabel import (
     relabel_cells,
     settle,
 )
-from cytobalance.runtime import StudyError
+from cytobalance.study.runtime import StudyError
 
 FILES = {"a": "monocyte", "b": "monocyte", "c": "myeloblast", "d": "basophil"}
 

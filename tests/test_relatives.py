@@ -19,8 +19,8 @@ from cytobalance.curation.families import (
     describe_families,
 )
 from cytobalance.curation.relatives import find_relatives
-from cytobalance.metrics import read_metrics
-from cytobalance.tables import read_table
+from cytobalance.study.metrics import read_metrics
+from cytobalance.study.tables import read_table
 
 FILLS = (cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT, cv2.BORDER_CONSTANT)
 COPIES = 8

@@ -16,10 +16,10 @@ from sklearn.metrics import balanced_accuracy_score
 
 import evaluate
 import report
-from cytobalance.draw.gans import MEASURES
-from cytobalance.draw.sheet import draw_gan_sheet
-from cytobalance.runtime import run_stage
-from cytobalance.tables import read_table
+from cytobalance.assess.cell_sheet import draw_gan_sheet
+from cytobalance.report.gans import MEASURES
+from cytobalance.study.runtime import run_stage
+from cytobalance.study.tables import read_table
 
 PROTOCOLS = ("paper", "heldout")
 SHEET_WORDS = {

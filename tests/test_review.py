@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cytobalance.curation.review import find_members, read_decisions, resolve
-from cytobalance.runtime import StudyError
+from cytobalance.study.runtime import StudyError
 
 CLASSES = {
     "eosinophil": ("eosinophil",),

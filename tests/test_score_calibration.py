@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from cytobalance.score.calibration import (
+from cytobalance.evaluate.calibration import (
     brier_score,
     expected_calibration_error,
     log_loss,

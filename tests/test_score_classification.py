@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from cytobalance.score.classification import (
+from cytobalance.evaluate.classification import (
     count_confusion,
     score_classes,
     score_overall,

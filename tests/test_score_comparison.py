@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cytobalance.runtime import StudyError
-from cytobalance.score.comparison import (
+from cytobalance.evaluate.predictions import Predictions
+from cytobalance.report.comparison import (
     judge,
     optimism,
     paired_gain,
     rare_classes,
     rebuild_predictions,
 )
-from cytobalance.score.findings import rare_recall
-from cytobalance.score.predictions import Predictions
+from cytobalance.report.findings import rare_recall
+from cytobalance.study.runtime import StudyError
 
 CLASSES = ("common", "medium", "rare")
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cytobalance.score.classification import count_confusion, score_overall
-from cytobalance.score.intervals import (
+from cytobalance.evaluate.classification import count_confusion, score_overall
+from cytobalance.evaluate.intervals import (
     bootstrap,
     design_effect,
     mean_over_drawn_trials,
     wilson,
 )
-from cytobalance.score.predictions import Predictions
+from cytobalance.evaluate.predictions import Predictions
 
 
 def made(label, predicted, group=None) -> Predictions:

@@ -5,8 +5,8 @@ import codecs
 import pandas as pd
 import pytest
 
-from cytobalance.runtime import StudyError
-from cytobalance.sheets import LONGEST, read_sheet
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.sheets import LONGEST, read_sheet
 
 COLUMNS = ("path", "label", "subject")
 ROWS = [["a.png", "M", "007"], ["b, c.png", "true", "NA"]]

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cytobalance.config import read_study
 from cytobalance.curation.relabel import relabel_cells
-from cytobalance.runtime import StudyError
 from cytobalance.simulator.archives import LITTER, render_file, write_source
 from cytobalance.simulator.expert import expert_map
 from cytobalance.simulator.faults import FAULTS
 from cytobalance.simulator.plan import FULL_COUNTS, plan_smears, type_counts
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.listing import list_source
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import StudyError
 from cytobalance.taxonomy import TYPES
 
 TOP = Path(__file__).parent.parent

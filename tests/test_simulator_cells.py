@@ -10,11 +10,11 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 
-from cytobalance.config import read_study
-from cytobalance.runtime import random_stream
 from cytobalance.simulator.cell import render_cell
 from cytobalance.simulator.optics import draw_style
 from cytobalance.simulator.plan import plan_smears
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import random_stream
 
 TOP = Path(__file__).parent.parent
 

@@ -14,15 +14,15 @@ import pytest
 from archives import facts, list_files, png, reasons, write_folder, write_tar, write_zip
 from PIL import Image
 
-from cytobalance import groups
-from cytobalance.groups import Source
-from cytobalance.runtime import StudyError
 from cytobalance.sources import listing
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.catalogue import PUBLIC_SETS, explain_placing
 from cytobalance.sources.entry import Entry
 from cytobalance.sources.listing import LAYOUTS, list_source
 from cytobalance.sources.members import UnreadableError
+from cytobalance.study import settings as groups
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.settings import Source
 
 PBC = {
     "PBC/basophil/BA_1.jpg": png(1),

@@ -9,7 +9,7 @@ import pytest
 from cytobalance.balance.hold_out import hold_out_cells, visible_cells
 from cytobalance.balance.split import class_weights, split_cells
 from cytobalance.balance.target import wanted_counts
-from cytobalance.config import read_study
+from cytobalance.study.params import read_study
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 TARGET = 60

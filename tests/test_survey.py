@@ -9,14 +9,14 @@ import pytest
 import yaml
 from tiny_study import commit, run, write_folder_study, write_noise
 
-from cytobalance.config import read_study
-from cytobalance.runtime import StudyError
 from cytobalance.sources.survey import (
     explain_survey,
     fingerprint,
     read_survey,
     survey,
 )
+from cytobalance.study.params import read_study
+from cytobalance.study.runtime import StudyError
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 LAB = {"layout": "folder", "origin": "published", "archive": "lab"}

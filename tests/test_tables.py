@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from cytobalance.runtime import StudyError
-from cytobalance.tables import read_table, write_table
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.tables import read_table, write_table
 
 ODD = ["0001", "true", "NA", "1e5", "nan", "007", "", "a\rb", 'a"b', "a,b", "a\nb"]
 PLACE = "data/synthetic/heldout/smote/cells.csv"

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
-from cytobalance.cells import CellSet
-from cytobalance.groups import ClassifierGroup
-from cytobalance.score.teaching import prepare_lesson, score_teaching
+from cytobalance.assess.teaching import prepare_lesson, score_teaching
+from cytobalance.study.cells import CellSet
+from cytobalance.study.settings import ClassifierGroup
 
 CLASSES = ("basophil", "monocyte", "platelet")
 TONES = {"basophil": 60, "monocyte": 130, "platelet": 200}

@@ -10,7 +10,7 @@ from finished_study import run_main
 from ingested_study import paint, write_params
 from tiny_study import CHANGES
 
-from cytobalance.tables import read_table
+from cytobalance.study.tables import read_table
 
 CODES = {"007": "true", "1e5": "false", "NA": "false", "nan": "true", "True": "true"}
 SUBJECTS = ("NA", "1e5", "0001", "1", "nan", "False", "null", "1.0", "-inf", "0x10")

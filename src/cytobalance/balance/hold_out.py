@@ -5,8 +5,8 @@ import pandas as pd
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from cytobalance.groups import HoldOut
-from cytobalance.runtime import StudyError, random_stream
+from cytobalance.study.runtime import StudyError, random_stream
+from cytobalance.study.settings import HoldOut
 
 PARTS = ("train", "test", "validation")
 # Random deals tried at most; another one only where a class came out badly.

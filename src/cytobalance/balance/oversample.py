@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from cytobalance.groups import Augmentation, Oversample
-from cytobalance.runtime import random_stream, show_progress
+from cytobalance.study.runtime import random_stream, show_progress
+from cytobalance.study.settings import Augmentation, Oversample
 
 
 @dataclass(frozen=True)

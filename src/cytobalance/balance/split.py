@@ -5,9 +5,9 @@ import pandas as pd
 
 from cytobalance.balance.hold_out import PARTS, visible_cells
 from cytobalance.balance.target import UNCUT, class_target
-from cytobalance.config import Study
-from cytobalance.runtime import random_stream
-from cytobalance.tables import columns_of
+from cytobalance.study.params import Study
+from cytobalance.study.runtime import random_stream
+from cytobalance.study.tables import columns_of
 
 SPLIT_COLUMNS = columns_of("data/splits/*/*.csv")
 

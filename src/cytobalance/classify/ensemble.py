@@ -9,7 +9,7 @@ from torch import nn
 
 from cytobalance.classify.networks import load_network
 from cytobalance.classify.training import predict_logits
-from cytobalance.runtime import StudyError
+from cytobalance.study.runtime import StudyError
 
 # What a model file tells beside the network's form.
 FACTS = {"classes", "size", "precision", "inputs", "trials", "predictions"}
@@ -47,7 +47,7 @@ def load_ensemble(
 def choose_input(inputs: dict[str, dict[str, Any]], like: str | None) -> dict[str, Any]:
     """The facts by which new images are read: of `like`, or those that all share.
 
-    inputs: source -> facts (`cytobalance.inputs`). 16-bit samples of sources that had
+    inputs: source -> facts (`cytobalance.study.inputs`). 16-bit samples of sources that had
     none fit any depth. Raises StudyError, naming the sources, where `like` is none of
     them, or is missing and they differ.
     """

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cytobalance.damage import reading
-from cytobalance.runtime import atomic_file, derive_seed
-from cytobalance.weights import read_weights
+from cytobalance.study.damage import reading
+from cytobalance.study.runtime import atomic_file, derive_seed
+from cytobalance.study.weights import read_weights
 
 BLOCKS = 4
 

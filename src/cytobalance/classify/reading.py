@@ -12,10 +12,10 @@ import numpy as np
 from cytobalance.curation.decode import crop_centre, decode_picture, shrink
 from cytobalance.curation.intake import UNCLEAR_BITS
 from cytobalance.curation.pixels import find_depth
-from cytobalance.runtime import StudyError, count_cores
 from cytobalance.sources.archive import FolderArchive
 from cytobalance.sources.entry import is_image_name
 from cytobalance.sources.members import Member, UnreadableError, find_litter
+from cytobalance.study.runtime import StudyError, count_cores
 
 # Files in memory at a time.
 BATCH = 256
@@ -82,7 +82,7 @@ def read_batches(
 
     Yields the files, images uint8 [n, size, size, 3] of those that can be read, in
     order, and a reason a file, empty where it can. facts: of the source that the images
-    are like (`cytobalance.inputs`).
+    are like (`cytobalance.study.inputs`).
     """
     with ThreadPoolExecutor(count_cores()) as pool:
         for start in range(0, len(files), BATCH):

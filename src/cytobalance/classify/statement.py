@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from cytobalance.metrics import read_metrics
-from cytobalance.runtime import StudyError
+from cytobalance.study.metrics import read_metrics
+from cytobalance.study.runtime import StudyError
 
 
 def describe_scores(path: Path, about: dict[str, Any]) -> str:

@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from cytobalance.damage import damaged
-from cytobalance.groups import ClassifierGroup
-from cytobalance.room import check_memory
-from cytobalance.runtime import StudyError, derive_seed, show_progress
+from cytobalance.study.damage import damaged
+from cytobalance.study.room import check_memory
+from cytobalance.study.runtime import StudyError, derive_seed, show_progress
+from cytobalance.study.settings import ClassifierGroup
 
 # Cells at a time where no gradient is kept.
 SCORING_BATCH = 512

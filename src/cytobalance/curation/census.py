@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from cytobalance.config import Study
 from cytobalance.curation.families import count_families, describe_families
+from cytobalance.study.params import Study
 from cytobalance.taxonomy import TYPES
 
 # What people and programs write where no subject is known, small letters.

@@ -10,14 +10,14 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cytobalance.cells import read_array
 from cytobalance.curation.alignment import compare_pairs
 from cytobalance.curation.decode import PREVIEW_SIDE
 from cytobalance.curation.hashes import TURNS, WINDOWS, hash_previews, turn_images
 from cytobalance.curation.neighbours import find_close_pairs, find_common
-from cytobalance.groups import Dedup
-from cytobalance.runtime import count_cores, show_progress
-from cytobalance.tables import columns_of
+from cytobalance.study.cells import read_array
+from cytobalance.study.runtime import count_cores, show_progress
+from cytobalance.study.settings import Dedup
+from cytobalance.study.tables import columns_of
 
 # Below this spread of grey levels a picture shows nothing to recognise.
 LEAST_CONTRAST = 3.0

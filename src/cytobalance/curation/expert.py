@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.names import Names, compose, find_path
-from cytobalance.runtime import StudyError
-from cytobalance.sheets import read_sheet
+from cytobalance.study.names import Names, compose, find_path
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.sheets import read_sheet
 
 EXPERT_FOLDER = Path("data/expert")
 SHOWN = 20  # faulty rows named in one error; the rest are counted

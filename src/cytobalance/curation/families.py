@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cytobalance.tables import columns_of
+from cytobalance.study.tables import columns_of
 from cytobalance.taxonomy import name_classes
 
 FAMILY_COLUMNS = columns_of("data/duplicates/families.csv")

@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cytobalance.cells import create_images, pixel_id
 from cytobalance.curation.decode import (
     PREVIEW_SIDE,
     crop_centre,
@@ -26,13 +25,14 @@ from cytobalance.curation.decode import (
     shrink,
 )
 from cytobalance.curation.pixels import find_depth
-from cytobalance.groups import Source
-from cytobalance.runtime import StudyError, count_cores, show_progress
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.entry import Box
 from cytobalance.sources.listing import Listing, list_source
 from cytobalance.sources.members import Archive, Member, Rejected, UnreadableError
-from cytobalance.tables import REJECTED_COLUMNS, write_table
+from cytobalance.study.cells import create_images, pixel_id
+from cytobalance.study.runtime import StudyError, count_cores, show_progress
+from cytobalance.study.settings import Source
+from cytobalance.study.tables import REJECTED_COLUMNS, write_table
 
 # Images a worker takes at a time: small enough to share out, large enough to be cheap.
 CHUNK = 64

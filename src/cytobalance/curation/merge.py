@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cytobalance.cells import create_images, read_array
-from cytobalance.damage import damaged
-from cytobalance.runtime import StudyError
-from cytobalance.tables import CELL_COLUMNS, REJECTED_COLUMNS, write_table
+from cytobalance.study.cells import create_images, read_array
+from cytobalance.study.damage import damaged
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.tables import CELL_COLUMNS, REJECTED_COLUMNS, write_table
 
 CELL = ["source", "file"]
 CHUNK = 4096  # images in memory at a time

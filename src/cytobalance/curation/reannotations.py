@@ -3,8 +3,8 @@
 import pandas as pd
 
 from cytobalance.curation.relabel import MAP_COLUMNS, UNCERTAIN
-from cytobalance.runtime import StudyError
 from cytobalance.sources.lmu import read_annotations
+from cytobalance.study.runtime import StudyError
 from cytobalance.taxonomy import CODES
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.curation.expert import name_rows, read_expert_files
-from cytobalance.damage import damaged
-from cytobalance.runtime import StudyError
-from cytobalance.tables import columns_of
+from cytobalance.study.damage import damaged
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.tables import columns_of
 from cytobalance.taxonomy import TYPES
 
 MAP_COLUMNS = ("source", "file", "from", "to", "annotator", "reason", "date")

@@ -18,7 +18,7 @@ from cytobalance.curation.registration import (
     register,
     turn_to_fit,
 )
-from cytobalance.runtime import count_cores, show_progress
+from cytobalance.study.runtime import count_cores, show_progress
 
 # Nearest neighbours of each picture that are looked at, and those that are registered.
 # Each has to meet one of its siblings only.

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.curation.expert import name_rows, read_expert_files
-from cytobalance.runtime import StudyError
-from cytobalance.tables import columns_of
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.tables import columns_of
 from cytobalance.taxonomy import TYPES, name_classes
 
 DECISION_COLUMNS = ("source", "file", "decision", "annotator", "date")

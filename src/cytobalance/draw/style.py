@@ -7,7 +7,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from cytobalance.runtime import atomic_file
+from cytobalance.study.runtime import atomic_file
 from cytobalance.taxonomy import COLOURS
 
 INK = "#1f2933"

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cytobalance.config import Study
-from cytobalance.runtime import count_cores, random_stream, show_progress
 from cytobalance.simulator.cell import render_cell
 from cytobalance.simulator.optics import CAMERAS, draw_style
 from cytobalance.simulator.plan import plan_smears
+from cytobalance.study.params import Study
+from cytobalance.study.runtime import count_cores, random_stream, show_progress
 
 # One process a core already; and a process forked after OpenCV has used threads of its
 # own can hang.

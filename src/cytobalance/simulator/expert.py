@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.config import Study
 from cytobalance.simulator.plan import plan_smears
-from cytobalance.tables import write_table
+from cytobalance.study.params import Study
+from cytobalance.study.tables import write_table
 
 EXPERT_MAP = Path("data/expert/simulated.csv")
 REASONS = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cytobalance.config import Study
-from cytobalance.runtime import StudyError, random_stream
+from cytobalance.study.params import Study
+from cytobalance.study.runtime import StudyError, random_stream
 from cytobalance.taxonomy import CODES
 
 # Faults and whether such a file adds to the cells that curation must end with.

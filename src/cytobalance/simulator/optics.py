@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cytobalance.config import Study
-from cytobalance.runtime import random_stream
 from cytobalance.simulator.shapes import blur, grain
+from cytobalance.study.params import Study
+from cytobalance.study.runtime import random_stream
 
 # Optical density of one unit of each dye in red, green and blue (Romanowsky stain).
 # azure: azure B with eosin on DNA, purple; basic: azure B on RNA, blue; eosin: salmon;

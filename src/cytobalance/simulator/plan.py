@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 
-from cytobalance.config import Study
-from cytobalance.runtime import random_stream
 from cytobalance.simulator.faults import plant_faults
+from cytobalance.study.params import Study
+from cytobalance.study.runtime import random_stream
 from cytobalance.taxonomy import CODES
 
 # Hazra 2022, Table 1 (33,177 cells), dealt to its three sources; derived, since the

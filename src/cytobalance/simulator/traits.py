@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cytobalance.runtime import random_stream
+from cytobalance.study.runtime import random_stream
 
 # A trait as (mean, standard deviation).
 Spread = tuple[float, float]

@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from cytobalance.damage import find_stage
-from cytobalance.runtime import StudyError
 from cytobalance.sources.members import DAMAGE, Archive, Member, is_packed_name
 from cytobalance.sources.npz import NpzArchive
+from cytobalance.study.damage import find_stage
+from cytobalance.study.runtime import StudyError
 
 BLOCK = 2**20
 

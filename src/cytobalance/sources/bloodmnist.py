@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cytobalance.runtime import StudyError
 from cytobalance.sources.entry import Entry
 from cytobalance.sources.members import Archive, Rejected, UnreadableError
 from cytobalance.sources.npz import NpzArchive
+from cytobalance.study.runtime import StudyError
 
 # The set's own numbers. 3 joins myelocytes, metamyelocytes and promyelocytes.
 CODES = {

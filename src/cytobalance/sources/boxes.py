@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from cytobalance.runtime import StudyError
 from cytobalance.sources.entry import Box
+from cytobalance.study.runtime import StudyError
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 # Sets of columns that hold boxes in a way of which several are in use.

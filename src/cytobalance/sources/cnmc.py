@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cytobalance.runtime import StudyError
 from cytobalance.sources.entry import Entry, is_image_name
 from cytobalance.sources.labels import read_rows
 from cytobalance.sources.members import Archive, Rejected
+from cytobalance.study.runtime import StudyError
 
 CODES: dict[str, str | None] = {}
 # HEM subjects have an H before the number: H11 is not 11. One is spelt h3.

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
-from cytobalance.runtime import StudyError, atomic_file
+from cytobalance.study.runtime import StudyError, atomic_file
 
 # A line that is cut is taken up again, this often in a row without a new byte.
 ATTEMPTS = 5

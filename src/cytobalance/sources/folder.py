@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from cytobalance.runtime import StudyError
 from cytobalance.sources.entry import Entry, is_image_name
 from cytobalance.sources.members import Archive, Rejected
+from cytobalance.study.runtime import StudyError
 
 CODES: dict[str, str | None] = {}
 # Folders above the classes whose names begin so hold the parts of a published split:

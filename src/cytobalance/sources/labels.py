@@ -7,12 +7,12 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from cytobalance.names import Names, compose
-from cytobalance.runtime import StudyError
-from cytobalance.sheets import decode_text, read_sheet
 from cytobalance.sources.boxes import read_box
 from cytobalance.sources.entry import Entry, is_image_name
 from cytobalance.sources.members import Archive, Rejected, UnreadableError
+from cytobalance.study.names import Names, compose
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.sheets import decode_text, read_sheet
 
 LISTED = "listed in {}, but not in the archive"
 SHOWN = 3  # rows and images named where none fits

@@ -9,9 +9,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from types import ModuleType
 
-from cytobalance.groups import Source
-from cytobalance.names import compose
-from cytobalance.runtime import StudyError
 from cytobalance.sources import (
     bloodmnist,
     cnmc,
@@ -24,6 +21,9 @@ from cytobalance.sources import (
 )
 from cytobalance.sources.entry import Entry, is_image_name
 from cytobalance.sources.members import Archive, Rejected, is_packed_name
+from cytobalance.study.names import compose
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.settings import Source
 
 NAMED_REASONS = 3  # named where no image is left
 SHOWN_CODES = 20  # unknown ones that an error names; the rest are counted

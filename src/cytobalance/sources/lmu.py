@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cytobalance.runtime import StudyError
 from cytobalance.sources.entry import Entry, is_image_name
 from cytobalance.sources.labels import LISTED, read_text
 from cytobalance.sources.members import Archive, Rejected
+from cytobalance.study.runtime import StudyError
 from cytobalance.taxonomy import CODES as ALL_CODES
 
 CODES = ALL_CODES["lmu"]

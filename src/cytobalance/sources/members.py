@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from cytobalance.runtime import StudyError
+from cytobalance.study.runtime import StudyError
 
 # Larger members are no image of one cell; guards memory against a compressed bomb.
 MAX_BYTES = 256 * 2**20

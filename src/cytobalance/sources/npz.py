@@ -7,8 +7,8 @@ from typing import IO
 
 import numpy as np
 
-from cytobalance.runtime import StudyError
 from cytobalance.sources.members import Archive, Member
+from cytobalance.study.runtime import StudyError
 
 
 class NpzArchive(Archive):

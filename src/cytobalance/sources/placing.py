@@ -5,13 +5,13 @@ import os
 import shutil
 from pathlib import Path
 
-from cytobalance.config import Study
-from cytobalance.groups import Source
-from cytobalance.names import find_path
-from cytobalance.runtime import StudyError
 from cytobalance.sources.catalogue import explain_placing, find_public
 from cytobalance.sources.fetch import check_file, fetch
 from cytobalance.sources.survey import check_content, fingerprint
+from cytobalance.study.names import find_path
+from cytobalance.study.params import Study
+from cytobalance.study.runtime import StudyError
+from cytobalance.study.settings import Source
 
 
 def obtain(name: str, source: Source, incoming: Path, fetched: Path) -> Path:

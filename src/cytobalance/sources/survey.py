@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from cytobalance.config import Study
-from cytobalance.groups import Source
-from cytobalance.names import find_path
-from cytobalance.runtime import StudyError, show_progress
+from cytobalance.study.names import find_path
+from cytobalance.study.params import Study
+from cytobalance.study.runtime import StudyError, show_progress
+from cytobalance.study.settings import Source
 
 
 def survey(study: Study, incoming: Path, before: dict) -> dict:

@@ -1,0 +1,1 @@
+"""How good the cells of a generator are: likeness, variety, copies, use."""

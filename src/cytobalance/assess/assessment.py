@@ -1,0 +1,216 @@
+"""All that is told of one GAN: overall, class by class, and what could not be told."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import precision_recall_fscore_support
+
+from cytobalance.assess.distributions import (
+    DISTANCES,
+    LEAST_CELLS,
+    compare_distributions,
+    inception_score,
+)
+from cytobalance.assess.features import (
+    View,
+    WeightsMissingError,
+    join_views,
+    load_inception,
+    load_lpips,
+    perceptual_distances,
+    view_by_classifier,
+    view_by_inception,
+)
+from cytobalance.assess.likeness import measure_likeness, oriented_cells
+from cytobalance.assess.memorisation import CopySearch
+from cytobalance.assess.notes import (
+    CLASS_INCEPTION_SCORE,
+    COMPARED,
+    COPIES,
+    INCEPTION_SCORES,
+    LABELLED,
+    LABELS,
+    MEMORISED,
+    OWN_FEATURES,
+    PAIRED,
+    PAIRS,
+    SAW_ALL,
+    note_missing,
+)
+from cytobalance.assess.selection import ClassCells
+
+
+def assess_gan(
+    cells: dict[str, ClassCells],
+    searches: dict[str, CopySearch | None],
+    classifier: torch.nn.Module,
+    features: str,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Scores of a GAN's cells: keys overall, classes, notes; numbers or None.
+
+    cells: by class, in class order; searches: of `search_copies` in them. classifier:
+    trained on real training cells alone. features: `cells` (that classifier's) or
+    `inception`. Every None has a note.
+    """
+    notes = [COMPARED]
+    labels = list(cells)
+    views = _view_all(cells, classifier, features, device, notes)
+    told = {
+        label: views[label]["synthetic"]
+        if features == "cells"
+        else view_by_classifier(classifier, own.synthetic)
+        for label, own in cells.items()
+    }
+    classes = _count(cells)
+    overall: dict[str, Any] = {
+        name: sum(counts[name] for counts in classes.values())
+        for name in classes[labels[0]]
+    }
+
+    overall |= _compare_overall(views, classes, "synthetic")
+    for label in labels:
+        view = views.get(label)
+        classes[label] |= _compare(view and view["real"], view and view["synthetic"])
+    notes.append(LABELS)
+    _score_labels(told, labels, overall, classes)
+    _score_pairs(cells, searches, features, device, overall, classes, notes)
+    _score_copies(searches, overall, classes, notes)
+    floor = views if overall["held_out_cells"] else {}
+    overall["floor"] = _compare_overall(floor, classes, "held_out")
+    if not overall["held_out_cells"]:
+        notes.append(SAW_ALL)
+    notes += note_missing(overall, classes, bool(views))
+    return {"overall": overall, "classes": classes, "notes": notes}
+
+
+def _view_all(cells, classifier, features, device, notes) -> dict[str, dict[str, View]]:
+    """Views of every kind of cell of every class; empty where weights are missing."""
+
+    def view(images):
+        return view_by_classifier(classifier, images)
+
+    if features == "cells":
+        notes.append(OWN_FEATURES)
+    else:
+        try:
+            inception = load_inception().to(device)
+        except WeightsMissingError as reason:
+            names = ", ".join((*DISTANCES, *INCEPTION_SCORES))
+            notes.append(f"{names}: null; {reason}")
+            return {}
+
+        def view(images):
+            return view_by_inception(inception, images)
+
+    notes.append(CLASS_INCEPTION_SCORE)
+    return {
+        label: {
+            kind: view(getattr(own, kind)) for kind in ("real", "synthetic", "held_out")
+        }
+        for label, own in cells.items()
+    }
+
+
+def _compare_overall(views, classes, kind: str) -> dict[str, float | None]:
+    """Distances and IS of one kind of cells against the real ones, classes evened.
+
+    All depend on the number of cells, so every kind is compared with the same.
+    """
+    if not views:
+        return _compare(None, None)
+    parts = {"real": [], kind: []}
+    for label, own in views.items():
+        for name, part in parts.items():
+            part.append(own[name][: classes[label]["compared_cells"]])
+    return _compare(join_views(parts["real"]), join_views(parts[kind]))
+
+
+def _compare(real: View | None, other: View | None) -> dict[str, float | None]:
+    """Distances of two kinds of cells, and IS of the other; what can't be: None."""
+    found = dict.fromkeys((*DISTANCES, *INCEPTION_SCORES))
+    if real is None or other is None:
+        return found
+    found |= compare_distributions(real.features, other.features)
+    if len(other) >= LEAST_CELLS:
+        found["is_mean"], found["is_sd"] = inception_score(other.logits)
+    return found
+
+
+def _score_labels(told: dict[str, View], labels, overall, classes) -> None:
+    """Ask the classifier for the label each synthetic cell was made for (Table 6)."""
+    wanted = np.concatenate([np.full(len(told[c]), k) for k, c in enumerate(labels)])
+    said = np.concatenate([view.logits.argmax(1) for view in told.values()])
+    made = np.unique(wanted)
+    overall |= dict.fromkeys(("label_accuracy", *LABELLED))
+    for label in labels:
+        classes[label] |= dict.fromkeys(LABELLED)
+    if not len(made):
+        return
+    scores = precision_recall_fscore_support(
+        wanted, said, labels=made, zero_division=0.0
+    )[:3]
+    overall["label_accuracy"] = (wanted == said).mean()
+    for name, values in zip(LABELLED, scores, strict=True):
+        overall[name] = values.mean()
+        for k, value in zip(made, values, strict=True):
+            classes[labels[k]][name] = value
+
+
+def _score_pairs(cells, searches, features, device, overall, classes, notes) -> None:
+    """Compare each synthetic cell with its nearest real cell of the class (Table 7)."""
+    notes.append(PAIRS)
+    lpips = None
+    if features == "cells":
+        notes.append("lpips: null; assess.features is cells, which downloads nothing")
+    else:
+        try:
+            lpips = load_lpips().to(device)
+        except WeightsMissingError as reason:
+            notes.append(f"lpips: null; {reason}")
+    everyone = []
+    for label, own in cells.items():
+        classes[label] |= dict.fromkeys(PAIRED)
+        if searches[label] is None:
+            continue
+        nearest = oriented_cells(own.training, searches[label].synthetic)
+        found = measure_likeness(own.synthetic, nearest, device)
+        if lpips is not None:
+            found["lpips"] = perceptual_distances(lpips, own.synthetic, nearest)
+        everyone.append(found)
+        classes[label] |= {name: values.mean() for name, values in found.items()}
+    overall |= dict.fromkeys(PAIRED)
+    for name in everyone[0] if everyone else ():
+        overall[name] = np.concatenate([found[name] for found in everyone]).mean()
+
+
+def _score_copies(searches, overall, classes, notes) -> None:
+    """Share of synthetic cells that copy a training cell; overall by their number."""
+    notes.append(MEMORISED)
+    total = copied = 0
+    for label, search in searches.items():
+        own = classes[label]
+        own |= dict.fromkeys(COPIES)
+        if search is None or search.level is None:
+            continue
+        own |= {"memorised": search.share, "copy_level": search.level}
+        total += own["synthetic_cells"]
+        copied += search.share * own["synthetic_cells"]
+    overall["memorised"] = copied / total if total else None
+
+
+def _count(cells: dict[str, ClassCells]) -> dict[str, dict[str, Any]]:
+    """Cells of each class and kind, and as how many each kind is compared overall."""
+    known = any(len(own.held_out) for own in cells.values())
+    kinds = ("real", "synthetic", "held_out") if known else ("real", "synthetic")
+    return {
+        label: {
+            "training_cells": len(own.training),
+            "real_cells": len(own.real),
+            "synthetic_cells": len(own.synthetic),
+            "held_out_cells": len(own.held_out),
+            "compared_cells": min(len(getattr(own, kind)) for kind in kinds),
+        }
+        for label, own in cells.items()
+    }

@@ -1,0 +1,1 @@
+"""How good a classifier is: its predictions, scores and their intervals."""

@@ -1,0 +1,1 @@
+"""What a study found: comparisons, claims, charts and the page."""

@@ -1,0 +1,122 @@
+"""Charts of single classifiers: confusion, training curves, reliability."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from cytobalance.draw.style import (
+    INK,
+    QUIET,
+    balancer_colours,
+    new_figure,
+)
+from cytobalance.report.findings import Findings
+from cytobalance.taxonomy import readable
+
+PERCENT = 100
+
+
+def draw_confusion(record: dict[str, Any], simulated: bool) -> Figure:
+    """Confusion matrix in percent of the true class (rows): the diagonal is recall."""
+    counts = np.array(record["test"]["all"]["confusion"])
+    support = counts.sum(1)
+    share = PERCENT * counts / np.maximum(support, 1)[:, None]
+    classes = record["classes"]
+    side = max(3.4, 1.7 + 0.29 * len(classes))
+    figure = new_figure(side + 0.9, side + 0.2, simulated)
+    panel = figure.subplots()
+    panel.imshow(share, cmap="Blues", vmin=0, vmax=PERCENT)
+    for a, p in np.argwhere(share >= 0.5):
+        panel.text(
+            p,
+            a,
+            f"{share[a, p]:.0f}",
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            color="white" if share[a, p] > 60 else INK,
+        )
+    ticks = range(len(classes))
+    panel.set_xticks(
+        ticks,
+        [readable(c) for c in classes],
+        rotation=45,
+        ha="right",
+        rotation_mode="anchor",
+    )
+    panel.set_yticks(
+        ticks,
+        [f"{readable(c)} ({n:.0f})" for c, n in zip(classes, support, strict=True)],
+    )
+    panel.set_xlabel("predicted (rows: true class, test cells)")
+    panel.set_title(f"{record['balancer']}, {record['protocol']}: % of true class")
+    panel.spines[:].set_visible(False)
+    panel.tick_params(length=0)
+    return figure
+
+
+def draw_curves(findings: Findings, protocol: str, classifier: str) -> Figure:
+    """Loss and accuracy by epoch: training dashed, validation solid, a line a trial."""
+    records = findings.of(protocol, classifier)
+    colours = balancer_colours(findings.study.balancers)
+    figure = new_figure(1 + 2.1 * len(records), 4.4, findings.study.simulated)
+    panels = figure.subplots(2, len(records), sharex=True, sharey="row", squeeze=False)
+    for column, (name, record) in enumerate(records.items()):
+        names = record["curves"]["columns"]
+        rows = np.array(record["curves"]["rows"], float)
+        for line, kind in enumerate(("loss", "accuracy")):
+            panel = panels[line, column]
+            for trial in np.unique(rows[:, 0]):
+                own = rows[rows[:, 0] == trial]
+                for part, style in (("train", "--"), ("validation", "-")):
+                    values = own[:, names.index(f"{part}_{kind}")]
+                    panel.plot(
+                        own[:, 1],
+                        values,
+                        style,
+                        color=colours[name],
+                        linewidth=1.4,
+                        alpha=0.9,
+                        label=part if trial == rows[0, 0] else None,
+                    )
+            panel.grid()
+        panels[0, column].set_title(name, color=colours[name])
+        panels[1, column].set_xlabel("epoch")
+        panels[1, column].xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    panels[0, 0].set_ylabel("loss")
+    panels[1, 0].set_ylabel("accuracy")
+    panels[1, 0].legend(fontsize=8, loc="lower right")
+    return figure
+
+
+def draw_reliability(findings: Findings, protocol: str, classifier: str) -> Figure:
+    """Confidence against accuracy; the area of a point is its number of cells."""
+    records = findings.of(protocol, classifier)
+    colours = balancer_colours(findings.study.balancers)
+    figure = new_figure(0.8 + 2.1 * len(records), 2.9, findings.study.simulated)
+    panels = figure.subplots(1, len(records), sharex=True, sharey=True, squeeze=False)
+    for panel, (name, record) in zip(panels[0], records.items(), strict=True):
+        found = record["test"]["all"]["calibration"]
+        bins = {k: np.array(v, float) for k, v in found["bins"].items()}
+        panel.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":")
+        area = 260 * bins["count"] / bins["count"].sum() + 8
+        panel.plot(bins["confidence"], bins["accuracy"], color=colours[name], alpha=0.5)
+        panel.scatter(bins["confidence"], bins["accuracy"], area, color=colours[name])
+        panel.set_title(f"{name}\n", color=colours[name])
+        panel.text(
+            0,
+            1.03,
+            f"calibration error {found['ece']:.3f}",
+            fontsize=8,
+            transform=panel.transAxes,
+            color=QUIET,
+        )
+        panel.set_xlabel("confidence")
+        panel.set_xlim(-0.03, 1.03)
+        panel.set_ylim(-0.03, 1.03)
+        panel.set_aspect("equal")
+        panel.grid()
+    panels[0, 0].set_ylabel("share right")
+    return figure

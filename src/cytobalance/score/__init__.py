@@ -1,1 +1,0 @@
-"""How good and how honest synthetic cells are."""

@@ -1,0 +1,1 @@
+"""What every stage needs: parameters, cells and tables on disk, devices."""
