@@ -45,9 +45,10 @@ git: # a zip from a forge holds no repository, without which DVC does nothing
 		exit 1; }
 
 clean: ## remove what a run makes; the archives and the cache stay
-	rm -rf .cache .pytest_cache .ruff_cache dvc_plots plots/report.html data/raw data/ingested \
-		data/unread data/relabelled.csv data/duplicates data/cells data/hold_out.csv \
-		data/synthetic data/splits data/predictions data/curves models
+	rm -rf .cache .pytest_cache .ruff_cache dvc_plots plots/copies plots/report.html \
+		data/raw data/ingested data/unread data/relabelled.csv data/duplicates \
+		data/cells data/hold_out.csv \
+		data/synthetic data/assess data/splits data/predictions data/curves models
 
 $(READY): requirements.txt
 	$(PYTHON) -m venv .venv

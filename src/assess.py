@@ -1,30 +1,28 @@
-"""Stage `assess`: all that is told of one GAN's cells, in numbers and pictures."""
+"""Stage `assess`: all that is told of one GAN's cells, in numbers."""
 
 from pathlib import Path
 
 from cytobalance.assess.assessment import assess_gan
-from cytobalance.assess.cell_sheet import draw_gan_sheet
-from cytobalance.assess.closest_sheet import draw_closest_sheet, pick_closest
 from cytobalance.assess.features import use_weights
-from cytobalance.assess.memorisation import search_copies
+from cytobalance.assess.memorisation import pick_cells, search_copies
+from cytobalance.assess.picks import write_picks
 from cytobalance.assess.selection import select_cells
 from cytobalance.assess.teaching import prepare_lesson, score_teaching
-from cytobalance.assess.training_log import read_progress, thin_losses
-from cytobalance.assess.training_sheet import draw_progress_sheet
+from cytobalance.assess.training_log import thin_losses
 from cytobalance.classify.networks import load_network
 from cytobalance.study.cells import read_cells
 from cytobalance.study.devices import make_deterministic, pick_device
 from cytobalance.study.metrics import write_metrics
 from cytobalance.study.options import read_item
-from cytobalance.study.params import read_study
-from cytobalance.study.runtime import derive_seed, run_stage
+from cytobalance.study.runtime import atomic_folder, derive_seed, run_stage
+from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
 
 
 def main() -> None:
-    """Score the GAN's cells against those it saw; draw them; keep its losses."""
-    study = read_study()
-    options = read_item(study, "protocol", "gan")
+    """Score the GAN's cells against those it saw; pick cells to draw; keep losses."""
+    study = read_settings("assess")
+    options = read_item("protocol", "gan")
     protocol, gan = options.protocol, options.gan
     key = f"{protocol}-{gan}"
     make_deterministic()
@@ -32,7 +30,6 @@ def main() -> None:
     device = pick_device()
 
     trained = Path(f"models/gan/{protocol}/{gan}")
-    progress = read_progress(trained, len(study.classes))
     losses = read_table(trained / "losses.csv")
     cells = read_cells(Path("data/cells"), study.image.size)
     hold_out = read_table(Path("data/hold_out.csv"))
@@ -64,25 +61,17 @@ def main() -> None:
     write_table(Path(f"plots/losses/{key}.csv"), thin_losses(losses))
     print_scores(scores)
 
-    title = f"{study.study.title}: {gan}, protocol {protocol}"
-    sheet = f"plots/gan/{key}"
     counts = synthetic.table["label"].value_counts()
-    draw_gan_sheet(
-        {label: own.real for label, own in drawn.items()},
-        {label: own.synthetic for label, own in drawn.items()},
-        Path(f"{sheet}.png"),
-        title,
-        {c: (len(own.training), int(counts.get(c, 0))) for c, own in drawn.items()},
-        study.simulated,
-    )
-    closest = {c: pick_closest(own, searches[c]) for c, own in drawn.items()}
-    path = Path(f"{sheet}-closest.png")
-    heading = f"{title}, closest to training cells"
-    draw_closest_sheet(closest, path, heading, study.simulated)
-    path = Path(f"{sheet}-training.png")
-    heading = f"{title}, training"
-    draw_progress_sheet(progress, study.classes, path, heading, study.simulated)
-    print(f"wrote metrics/gan/{key}.json, plots/losses/{key}.csv, {sheet}*.png")
+    output = Path(f"data/assess/{protocol}/{gan}")
+    with atomic_folder(output) as folder:
+        write_picks(
+            folder,
+            {
+                label: pick_cells(own, searches[label], int(counts.get(label, 0)))
+                for label, own in drawn.items()
+            },
+        )
+    print(f"wrote metrics/gan/{key}.json, plots/losses/{key}.csv, {output}")
 
 
 def join_scores(scores: dict, more: dict) -> dict:

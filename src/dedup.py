@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.curation.copies_sheet import draw_gallery, draw_review
 from cytobalance.curation.duplicates import (
     PAIR_COLUMNS,
     Previews,
@@ -24,9 +23,8 @@ from cytobalance.curation.review import (
     read_decisions,
     resolve,
 )
-from cytobalance.study.cells import read_cells
-from cytobalance.study.params import read_study
 from cytobalance.study.runtime import atomic_folder, run_stage
+from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import read_table, write_table
 from cytobalance.taxonomy import name_classes
 
@@ -40,11 +38,10 @@ MANY_PART = 0.05
 
 
 def main() -> None:
-    study = read_study()
+    study = read_settings("dedup")
     cells = read_table(RELABELLED)
-    folders = [INGESTED / source for source in study.sources]
-    images = {source: read_cells(INGESTED / source) for source in study.sources}
-    check_origin(cells, [own.table for own in images.values()])
+    folders = [INGESTED / source for source in study.source_names]
+    check_origin(cells, [read_table(folder / "cells.csv") for folder in folders])
     pairs, common = find_pairs(cells, Previews(folders), study.dedup)
     labels = name_classes(cells["type"], study.merge.classes)
     labels = labels.where(cells["dropped"] == "")
@@ -76,9 +73,6 @@ def main() -> None:
         write_table(folder / "families.csv", families)
         write_table(folder / "review.csv", review)
         write_table(folder / "warnings.csv", pd.DataFrame({"warning": warnings}))
-        title = study.study.title
-        draw_review(folder / "review.png", review, images, title, study.simulated)
-        draw_gallery(folder / "gallery.png", pairs, images, title, study.simulated)
     print(f"dedup: wrote {OUT}")
 
 
@@ -128,8 +122,9 @@ def warn_of_many(count: int, clusters: pd.DataFrame) -> list[str]:
         return []
     return [
         f"{copies.sum()} of {count} cells are near copies of others, up to {most} of "
-        f"one: look at {OUT / 'gallery.png'}, and where they are different cells raise "
-        "dedup.min_correlation, lower dedup.max_difference or set dedup.near: false"
+        "one: look at plots/copies/gallery.png, and where they are different cells "
+        "raise dedup.min_correlation, lower dedup.max_difference or set dedup.near: "
+        "false"
     ]
 
 

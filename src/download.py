@@ -1,11 +1,13 @@
 """Download: bring every source's archive to data/raw as published, or simulate it."""
 
 import argparse
+from importlib import import_module
 from pathlib import Path
 
 from cytobalance.sources.placing import obtain, place, take
 from cytobalance.study.params import read_study
 from cytobalance.study.runtime import atomic_folder, run_stage
+from cytobalance.study.stages import read_settings
 
 INCOMING = Path("data/incoming")
 FETCHED = Path("data/fetched")  # outside the graph, so that nothing is fetched twice
@@ -27,10 +29,11 @@ def main() -> None:
         help="with --take: let them take the place of others of the same name",
     )
     options = parser.parse_args()
-    study = read_study()
     if options.take:
-        print("\n".join(take(study, options.take, INCOMING, options.replace)))
+        lines = take(read_study(), options.take, INCOMING, options.replace)
+        print("\n".join(lines))
         return
+    study = read_settings("download")
     with atomic_folder(RAW) as raw:
         for name, source in study.sources.items():
             if source.origin == "published":
@@ -38,10 +41,9 @@ def main() -> None:
                 place(archive, raw / name)
                 print(f"{name}: placed {archive.name}")
             else:
-                # Only here, so that a study of published images needs no simulator.
-                from cytobalance.simulator.archives import write_source
-
-                write_source(study, name, raw / name)
+                # By name, so that a study of published images needs no simulator.
+                simulator = import_module("cytobalance.simulator.archives")
+                simulator.write_source(study, name, raw / name)
                 print(f"{name}: simulated in the layout of {source.layout}")
     print(f"wrote {RAW}")
 

@@ -13,8 +13,8 @@ from cytobalance.evaluate.record import (
 from cytobalance.study.cells import hash_file
 from cytobalance.study.metrics import write_metrics
 from cytobalance.study.options import read_item
-from cytobalance.study.params import read_study
 from cytobalance.study.runtime import random_stream, run_stage
+from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import read_table
 
 CELLS = Path("data/cells/cells.csv")
@@ -26,8 +26,8 @@ OUTPUT = Path("metrics/classifiers")
 
 def main() -> None:
     """Score the predictions of validation and test cells; write one metrics file."""
-    study = read_study()
-    item = read_item(study, "protocol", "balancer", "classifier")
+    study = read_settings("evaluate")
+    item = read_item("protocol", "balancer", "classifier")
     protocol, balancer, classifier = item.protocol, item.balancer, item.classifier
     key = f"{protocol}-{balancer}-{classifier}"
     cells = read_table(CELLS)
@@ -40,7 +40,6 @@ def main() -> None:
     evaluate, seed = study.evaluate, study.study.seed
     split = read_table(SPLITS / protocol / f"{balancer}.csv")
     record = {
-        "title": study.study.title,
         "simulated": study.simulated,
         "protocol": protocol,
         "balancer": balancer,

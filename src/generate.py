@@ -12,15 +12,15 @@ from cytobalance.generators.registry import load_generator
 from cytobalance.study.cells import create_images, open_images
 from cytobalance.study.devices import check_step, make_deterministic
 from cytobalance.study.options import read_item
-from cytobalance.study.params import Study, read_study
 from cytobalance.study.runtime import derive_seed, run_stage, show_progress
+from cytobalance.study.stages import View, read_settings
 from cytobalance.study.tables import read_table, write_table
 
 
 def main() -> None:
     """Write the synthetic cells of one GAN; several processes share the work."""
-    study = read_study()
-    options = read_item(study, "protocol", "gan")
+    options = read_item("protocol", "gan")
+    study = read_settings("generate", options.gan)
     make_deterministic()
     processes = start_processes(precision="fp32")
 
@@ -59,7 +59,7 @@ def main() -> None:
         print(f"wrote {start} synthetic cells to {output}")
 
 
-def count_wanted(study: Study, protocol: str) -> dict[str, int]:
+def count_wanted(study: View, protocol: str) -> dict[str, int]:
     """Synthetic cells that each class needs under the protocol; printed."""
     hold_out = read_table(Path("data/hold_out.csv"))
     real = hold_out["label"].iloc[visible_cells(hold_out, hold_out, protocol)]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from cytobalance.balance.hold_out import count_parts, hold_out_cells, published_parts
-from cytobalance.study.params import read_study
 from cytobalance.study.runtime import run_stage
+from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
 
 CELLS = Path("data/cells/cells.csv")
@@ -15,7 +15,7 @@ OUTPUT = Path("data/hold_out.csv")
 
 def main() -> None:
     """Deal whole groups, thin what the study wants rare, and print the counts."""
-    study = read_study()
+    study = read_settings("hold_out")
     cells = read_table(CELLS)
     check_labels(cells, study.classes, CELLS)
     table = hold_out_cells(cells, study.classes, study.hold_out, study.study.seed)

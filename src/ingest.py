@@ -10,9 +10,9 @@ from cytobalance.curation.pixels import find_depth
 from cytobalance.sources.folder import list_pooled
 from cytobalance.study.damage import damaged
 from cytobalance.study.inputs import write_inputs
-from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError, atomic_file, atomic_folder, run_stage
 from cytobalance.study.settings import Source
+from cytobalance.study.stages import read_settings
 
 RAW = Path("data/raw")
 INGESTED = Path("data/ingested")
@@ -21,7 +21,7 @@ UNREAD = Path("data/unread")  # rejected.csv of a source that stopped the stage
 
 def main() -> None:
     """data/raw/<source> -> data/ingested/<source>, all of them or none."""
-    study = read_study()
+    study = read_settings("ingest")
     shutil.rmtree(UNREAD, ignore_errors=True)
     inputs = {}
     with atomic_folder(INGESTED) as ingested:

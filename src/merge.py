@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cytobalance.curation.census import count_by_source, take_census
-from cytobalance.curation.census_sheet import draw_class_counts, draw_samples
+from cytobalance.curation.census import take_census
 from cytobalance.curation.grouping import name_groups
 from cytobalance.curation.merge import (
     check_clusters,
@@ -14,11 +13,10 @@ from cytobalance.curation.merge import (
     write_cell_set,
 )
 from cytobalance.curation.relabel import check_origin
-from cytobalance.study.cells import CellSet, read_cells
 from cytobalance.study.inputs import read_inputs, write_inputs
 from cytobalance.study.metrics import write_metrics
-from cytobalance.study.params import Study, read_study
-from cytobalance.study.runtime import atomic_folder, random_stream, run_stage
+from cytobalance.study.runtime import atomic_folder, run_stage
+from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import read_table, write_table
 
 INGESTED = Path("data/ingested")
@@ -26,18 +24,16 @@ RELABELLED = Path("data/relabelled.csv")
 DUPLICATES = Path("data/duplicates")
 OUT = Path("data/cells")
 METRICS = Path("metrics/dataset.json")
-PLOTS = Path("plots")
-SAMPLES = 8  # cells of a class in the picture
 
 
 def main() -> None:
-    study = read_study()
+    study = read_settings("merge")
     relabelled = read_table(RELABELLED)
-    tables = [read_table(INGESTED / name / "cells.csv") for name in study.sources]
-    check_origin(relabelled, tables)
+    folders = [INGESTED / name for name in study.source_names]
+    check_origin(relabelled, [read_table(folder / "cells.csv") for folder in folders])
     clusters = read_table(DUPLICATES / "clusters.csv")
     pairs = read_table(DUPLICATES / "pairs.csv")
-    unread = [read_table(INGESTED / name / "rejected.csv") for name in study.sources]
+    unread = [read_table(folder / "rejected.csv") for folder in folders]
 
     check_clusters(relabelled, clusters, pairs)
     table = join_classes(take_verdicts(relabelled, clusters), study.merge.classes)
@@ -53,24 +49,7 @@ def main() -> None:
     warnings = read_table(DUPLICATES / "warnings.csv")["warning"].tolist()
     census = take_census(study, table, rejected, families, warnings)
     write_metrics(METRICS, census)
-    draw(study, read_cells(OUT))
     report(census)
-
-
-def draw(study: Study, cells: CellSet) -> None:
-    """Write the class counts as table and picture, and a few cells of each class."""
-    title = study.study.title
-    by_source = count_by_source(study, cells.table)
-    long = by_source.stack().rename("cells").reset_index()
-    write_table(PLOTS / "class_counts.csv", long)
-    draw_class_counts(PLOTS / "class_counts.png", by_source, title, study.simulated)
-    samples = {}
-    for label, rows in cells.table.groupby("label").indices.items():
-        stream = random_stream(study.study.seed, "samples", label)
-        chosen = stream.choice(rows, min(SAMPLES, len(rows)), replace=False)
-        samples[label] = cells.images[sorted(chosen)]
-    samples = {label: samples[label] for label in study.classes}
-    draw_samples(PLOTS / "samples_per_class.png", samples, title, study.simulated)
 
 
 def report(census: dict) -> None:

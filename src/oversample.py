@@ -9,15 +9,15 @@ from cytobalance.balance.oversample import oversample_cells
 from cytobalance.balance.target import UNCUT, synthetic_table, wanted_counts
 from cytobalance.study.cells import create_images, read_cells
 from cytobalance.study.options import read_item
-from cytobalance.study.params import read_study
 from cytobalance.study.runtime import atomic_folder, run_stage
+from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
 
 
 def main() -> None:
     """Write the synthetic cells of one oversampler; none for plain and weighted."""
-    study = read_study()
-    options = read_item(study, "protocol", "oversampler")
+    options = read_item("protocol", "oversampler")
+    study = read_settings("oversample")
     protocol, oversampler = options.protocol, options.oversampler
 
     cells = read_cells(Path("data/cells"), study.image.size)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from cytobalance.curation.relabel import read_maps, relabel_cells
-from cytobalance.study.params import read_study
 from cytobalance.study.runtime import run_stage
+from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import read_table, write_table
 
 INGESTED = Path("data/ingested")
@@ -14,9 +14,9 @@ OUT = Path("data/relabelled.csv")
 
 
 def main() -> None:
-    study = read_study()
+    study = read_settings("relabel")
     cells = pd.concat(
-        [read_table(INGESTED / source / "cells.csv") for source in study.sources],
+        [read_table(INGESTED / source / "cells.csv") for source in study.source_names],
         ignore_index=True,
     )
     maps = read_maps(study.relabel.maps, cells)

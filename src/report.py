@@ -17,8 +17,8 @@ from cytobalance.report.whole_page import write_report
 from cytobalance.study.cells import read_cells
 from cytobalance.study.damage import damaged, reading
 from cytobalance.study.metrics import read_metrics, write_metrics
-from cytobalance.study.params import Study, read_study
 from cytobalance.study.runtime import atomic_file, atomic_folder, run_stage
+from cytobalance.study.stages import View, read_settings
 from cytobalance.study.tables import read_table, write_table
 
 CELLS = Path("data/cells")
@@ -41,7 +41,7 @@ CENSUS = {
 
 def main() -> None:
     """Compare the balancers, draw the charts, write summary, tables and page."""
-    study = read_study()
+    study = read_settings("report")
     if gone := remove_leftovers(study, (RECORDS, GANS, SHEETS, LOSSES)):
         names = ", ".join(map(str, gone[:3])) + ", ..." * (len(gone) > 3)
         print(f"removed what another study left: {len(gone)} files ({names})")
@@ -128,7 +128,7 @@ def read_sheets(gans: dict[str, dict]) -> dict[str, bytes]:
     return sheets
 
 
-def read_gans(study: Study) -> dict[str, dict]:
+def read_gans(study: View) -> dict[str, dict]:
     """Metrics of every GAN of the study: key -> metrics."""
     protocols = sorted(study.protocols)  # `heldout` first
     keys = [f"{p}-{g}" for g in study.gans for p in protocols]

@@ -7,15 +7,15 @@ import pandas as pd
 from cytobalance.balance.hold_out import PARTS
 from cytobalance.balance.split import split_cells
 from cytobalance.study.options import read_item
-from cytobalance.study.params import read_study
 from cytobalance.study.runtime import run_stage
+from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
 
 
 def main() -> None:
     """Join real and synthetic cells by the protocol's rules and print the counts."""
-    study = read_study()
-    options = read_item(study, "protocol", "balancer")
+    options = read_item("protocol", "balancer")
+    study = read_settings("split")
     protocol, balancer = options.protocol, options.balancer
 
     cells = read_table(Path("data/cells/cells.csv"))

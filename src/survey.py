@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from cytobalance.sources.survey import explain_survey, read_survey, survey
-from cytobalance.study.params import read_study
 from cytobalance.study.runtime import atomic_file, run_stage
+from cytobalance.study.stages import read_settings
 
 INCOMING = Path("data/incoming")
 SURVEY = Path("data/sources.json")
@@ -15,7 +15,7 @@ README = "Put the archives here that params.yaml names, under the name of `archi
 
 def main() -> None:
     """data/incoming and params.yaml -> data/sources.json."""
-    study = read_study()
+    study = read_settings("survey")
     INCOMING.mkdir(parents=True, exist_ok=True)
     if not any(INCOMING.iterdir()):
         (INCOMING / "README.txt").write_text(README, encoding="utf-8")

@@ -16,8 +16,8 @@ from cytobalance.study.cells import hash_file, read_cells
 from cytobalance.study.devices import check_step, make_deterministic, pick_device
 from cytobalance.study.inputs import read_inputs
 from cytobalance.study.options import read_item
-from cytobalance.study.params import Study, read_study
 from cytobalance.study.runtime import StudyError, atomic_folder, derive_seed, run_stage
+from cytobalance.study.stages import View, read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
 
 PREDICTED_PARTS = ("test", "validation")
@@ -25,8 +25,8 @@ PREDICTED_PARTS = ("test", "validation")
 
 def main() -> None:
     """Train each trial from its own seed; write models, predictions and curves."""
-    study = read_study()
-    options = read_item(study, "protocol", "balancer", "classifier")
+    options = read_item("protocol", "balancer", "classifier")
+    study = read_settings("train_classifier")
     key = f"{options.protocol}-{options.balancer}-{options.classifier}"
     make_deterministic()
 
@@ -80,7 +80,7 @@ def main() -> None:
     print(f"wrote models/classifiers/{key}, its predictions and its curves")
 
 
-def read_parts(study: Study, protocol: str, balancer: str):
+def read_parts(study: View, protocol: str, balancer: str):
     """The split's table, and its train, test and validation cells on the device."""
     size = study.image.size
     cells = read_cells(Path("data/cells"), size)
@@ -102,7 +102,7 @@ def read_parts(study: Study, protocol: str, balancer: str):
     return split, parts
 
 
-def shape_network(study: Study) -> dict:
+def shape_network(study: View) -> dict:
     """The arguments that build a network of this study."""
     return {
         "classes": len(study.classes),

@@ -15,9 +15,9 @@ from cytobalance.generators.registry import build_gan, save_generator
 from cytobalance.study.cells import read_cells
 from cytobalance.study.devices import check_step, make_deterministic
 from cytobalance.study.options import read_item
-from cytobalance.study.params import Study, read_study
 from cytobalance.study.runtime import atomic_folder, derive_seed, run_stage
 from cytobalance.study.settings import GanGroup
+from cytobalance.study.stages import View, fingerprint_stage, read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
 
 # Outside the graph: states of unfinished runs.
@@ -26,9 +26,9 @@ SCRATCH = Path(".cache/train_gan")
 
 def main() -> None:
     """Train, then write the averaged generator, its losses and its progress."""
-    study = read_study()
-    options = read_item(study, "protocol", "gan")
-    settings = study.gan_settings(options.gan)
+    options = read_item("protocol", "gan")
+    study = read_settings("train_gan", options.gan)
+    settings = study.gan_settings[options.gan]
     make_deterministic()
     check_step(settings.batch, settings.width, study.image.size, "gan")
 
@@ -37,7 +37,9 @@ def main() -> None:
     limit_threads(settings.width, study.image.size, processes.device)
     seed = derive_seed(study.study.seed, "train_gan", options.protocol, options.gan)
     share = share_of(settings.batch, processes)
-    identity = fingerprint(settings, seed, images, labels, processes.device)
+    identity = fingerprint(
+        options.gan, settings, seed, images, labels, processes.device
+    )
     batches = Batches(images, labels, settings, seed, processes.device, share)
     del images, labels  # `batches` has its own, where it needs them
     size, classes = study.image.size, len(study.classes)
@@ -69,7 +71,7 @@ def main() -> None:
         print(f"{training.iteration} iterations; wrote {output}")
 
 
-def read_visible(study: Study, protocol: str) -> tuple[np.ndarray, np.ndarray]:
+def read_visible(study: View, protocol: str) -> tuple[np.ndarray, np.ndarray]:
     """Images uint8 [N, S, S, 3] and class indices int64 [N] that the GAN may see.
 
     Raises StudyError where data/cells has other classes or sizes than the study.
@@ -87,6 +89,7 @@ def read_visible(study: Study, protocol: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fingerprint(
+    gan: str,
     settings: GanGroup,
     seed: int,
     images: np.ndarray,
@@ -99,10 +102,7 @@ def fingerprint(
     digest.update(f"{device.type} {torch.__version__}".encode())
     digest.update(np.ascontiguousarray(images))
     digest.update(np.ascontiguousarray(labels))
-    code = Path(__file__).parent / "cytobalance"
-    shaping = code / "devices.py", code / "runtime.py"
-    for path in sorted([*(code / "gan").rglob("*.py"), *shaping]):
-        digest.update(path.read_bytes())
+    digest.update("".join(fingerprint_stage("train_gan", gan)).encode())
     return digest.hexdigest()[:16]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cytobalance.assess.picks import ClassPicks
 from cytobalance.study.runtime import atomic_folder
 from cytobalance.study.tables import FORMS, write_table
 
@@ -23,3 +24,11 @@ def write_cells(folder: Path, images: np.ndarray, table: pd.DataFrame) -> None:
     with atomic_folder(folder) as partial:
         np.save(partial / "images.npy", images)
         write_table(partial / "cells.csv", table)
+
+
+def picks_of(real, synthetic, training_cells, synthetic_cells) -> ClassPicks:
+    """What the sheet of real beside synthetic cells shows of a class; no pairs."""
+    return ClassPicks(
+        *(real, synthetic, [], []),
+        *(training_cells, synthetic_cells, len(synthetic), False, None, None),
+    )

@@ -79,7 +79,7 @@ def list_below(deps: list[str], keys: list[str], values: tuple[str, ...]) -> set
     for dep in deps:
         for key, value in zip(keys, values, strict=True):
             dep = dep.replace(f"${{item.{key}}}", value)
-        if dep.endswith(".py"):
+        if dep == "src" or dep.startswith("stages/"):  # code, and for DVC alone
             continue
         place = Path(dep)
         found = [place / name for name in list_files(place)] or [place]

@@ -14,6 +14,7 @@ import yaml
 from cell_sets import write_cells
 
 import assess
+import draw_gan
 from cytobalance.assess import features as features_module
 from cytobalance.assess.assessment import assess_gan
 from cytobalance.assess.distributions import (
@@ -578,9 +579,11 @@ def test_the_stage_writes_scores_and_sheets_twice_alike(project, monkeypatch, pr
             for end in ("", "-closest", "-training")
         ),
     ]
-    assess.main()
+    for stage in (assess, draw_gan):
+        stage.main()
     first = [path.read_bytes() for path in paths]
-    assess.main()
+    for stage in (assess, draw_gan):
+        stage.main()
     assert [path.read_bytes() for path in paths] == first
     scores = json.loads(first[0])
     head = {k: scores[k] for k in ("protocol", "gan", "features", "simulated")}
@@ -615,7 +618,8 @@ def test_without_the_training_s_progress_the_stage_stops_in_one_line(
 ):
     monkeypatch.setattr("sys.argv", ["x", "--protocol", "paper", "--gan", "c_wgan_gp"])
     (project / "models/gan/paper/c_wgan_gp/progress.csv").unlink()
+    assess.main()
     with pytest.raises(SystemExit):
-        run_stage(assess.main)
+        run_stage(draw_gan.main)
     message = capsys.readouterr().err
     assert "dvc repro train_gan" in message and message.count("\n") == 1

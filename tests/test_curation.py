@@ -10,6 +10,7 @@ from ingested_study import ROOT
 
 import dedup
 import download
+import draw_cells
 import ingest
 import map_annotations
 import merge
@@ -27,6 +28,11 @@ FAULTS = {
     "unreadable": 8,
 }
 
+CURATION = (
+    *(simulate_expert, download, ingest, relabel, dedup, merge),
+    draw_cells,
+)
+
 
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory):
@@ -40,7 +46,7 @@ def curated(tmp_path_factory):
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, "argv", ["stage"])
-        for stage in (simulate_expert, download, ingest, relabel, dedup, merge):
+        for stage in CURATION:
             stage.main()
         yield folder, plan_smears(read_study())
 
@@ -115,7 +121,7 @@ def test_every_conflict_waits_in_the_review_sheet(curated):
     review = read_table(folder / "data/duplicates/review.csv")
     planted = key[key["fault"] == "cross_class"]
     assert set(names(review)) == set(names(planted)) and len(planted) == 6
-    assert (folder / "data/duplicates/review.png").stat().st_size > 10_000
+    assert (folder / "plots/copies/review.png").stat().st_size > 10_000
 
 
 def test_second_opinions_of_the_lmu_set_become_a_map(curated, monkeypatch, capsys):

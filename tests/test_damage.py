@@ -57,9 +57,6 @@ def test_a_damaged_file_is_one_line(run, damage, finished_study, copied, monkeyp
 NOT_READ = {
     "data/cells/classes.csv",
     "data/cells/rejected.csv",
-    "data/duplicates/gallery.png",
-    "data/duplicates/review.csv",
-    "data/duplicates/review.png",
     "data/expert/README.md",
     "data/sources.json",
 }

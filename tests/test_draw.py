@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from cell_sets import picks_of
 from PIL import Image
 
 from cytobalance.assess.cell_sheet import draw_gan_sheet
-from cytobalance.assess.closest_sheet import describe, draw_closest_sheet, pick_closest
-from cytobalance.assess.memorisation import search_copies
+from cytobalance.assess.closest_sheet import describe, draw_closest_sheet
+from cytobalance.assess.memorisation import pick_cells, search_copies
+from cytobalance.assess.picks import PAIRS, read_picks, write_picks
 from cytobalance.assess.selection import ClassCells
 from cytobalance.assess.training_log import Progress
 from cytobalance.assess.training_sheet import draw_progress_sheet
@@ -49,11 +51,11 @@ def test_sheet_shows_real_left_and_synthetic_right(tmp_path):
     red = np.zeros((8, 32, 32, 3), np.uint8) + np.array([255, 0, 0], np.uint8)
     blue = red[..., ::-1].copy()
     path = tmp_path / "sheet.png"
-    counts = {"basophil": (8, 8), "monoblast": (8, 0)}
-    real = {"basophil": red, "monoblast": red}
-    draw_gan_sheet(
-        real, {"basophil": blue, "monoblast": blue[:0]}, path, "t", counts, False
-    )
+    picks = {
+        "basophil": picks_of(red, blue, 8, 8),
+        "monoblast": picks_of(red, blue[:0], 8, 0),
+    }
+    draw_gan_sheet(picks, path, "t", False)
     pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
     is_red = (pixels == [255, 0, 0]).all(-1)
     is_blue = (pixels == [0, 0, 255]).all(-1)
@@ -63,10 +65,10 @@ def test_sheet_shows_real_left_and_synthetic_right(tmp_path):
 
 
 def test_sheet_bytes_are_stable_and_the_simulated_mark_changes_them(tmp_path):
-    images = {"basophil": cells(8)}
+    picks = {"basophil": picks_of(cells(8), cells(8), 8, 8)}
     paths = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
     for path, simulated in zip(paths, (True, True, False), strict=True):
-        draw_gan_sheet(images, images, path, "t", {"basophil": (8, 8)}, simulated)
+        draw_gan_sheet(picks, path, "t", simulated)
     first, second, unmarked = (path.read_bytes() for path in paths)
     assert first == second
     assert first != unmarked
@@ -82,7 +84,7 @@ def searched(cells: ClassCells):
     found = search_copies(
         cells.synthetic, cells.training, cells.held_out, torch.device("cpu")
     )
-    return pick_closest(cells, found)
+    return pick_cells(cells, found, len(cells.synthetic))
 
 
 RED, BLUE, GREEN = np.array([(255, 0, 0), (0, 0, 255), (0, 255, 0)], np.uint8)
@@ -152,14 +154,8 @@ def test_titles_and_files_are_no_formulas(name, tmp_path):
     draw_gallery(tmp_path / "2.png", pairs, held, name, False)
     draw_class_counts(tmp_path / "3.png", counts, name, False)
     draw_samples(tmp_path / "4.png", {name: cells(2)}, name, False)
-    draw_gan_sheet(
-        {name: cells(1)},
-        {name: cells(1)},
-        tmp_path / "5.png",
-        name,
-        {name: (1, 1)},
-        True,
-    )
+    picks = {name: picks_of(cells(1), cells(1), 1, 1)}
+    draw_gan_sheet(picks, tmp_path / "5.png", name, True)
     assert all((tmp_path / f"{k}.png").stat().st_size > 0 for k in range(1, 6))
 
 
@@ -195,3 +191,30 @@ def test_classes_outside_the_taxonomy_get_a_colour_of_their_own():
     colours = class_colours(("basophil", "all", "hem"))
     assert len(set(colours.values())) == 3
     assert balancer_colours(("plain", "smote", "adasyn"))["plain"] == "#8a94a0"
+
+
+def test_picks_come_back_from_disk_as_they_were(tmp_path, copier):
+    picks = {
+        "basophil": searched(copier),
+        "monoblast": picks_of(copier.real[:3], copier.synthetic[:0], 3, 0),
+    }
+    folder = tmp_path / "data/assess/heldout/acgan"
+    folder.mkdir(parents=True)
+    write_picks(folder, picks)
+    back = read_picks(folder)
+    assert list(back) == list(picks)
+    for label, own in picks.items():
+        for name, value in vars(own).items():
+            there = getattr(back[label], name)
+            if name in PAIRS:
+                assert len(there) == len(value)
+                for a, b in zip(there, value, strict=True):
+                    assert np.array_equal(a.cell, b.cell)
+                    assert np.array_equal(a.training, b.training)
+                    assert np.isclose(
+                        [a.ratio, a.distance], [b.ratio, b.distance]
+                    ).all()
+            elif isinstance(value, np.ndarray):
+                assert np.array_equal(there, value)
+            else:
+                assert there == (pytest.approx(value, rel=1e-3) if value else value)

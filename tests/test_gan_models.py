@@ -7,7 +7,7 @@ import pytest
 import torch
 from test_gan import GANS, TINY, make_batches, make_training, weights_of
 
-from cytobalance.generators import engine, models
+from cytobalance.generators import engine, gans
 from cytobalance.generators.augment import CHANCES, change_cells
 from cytobalance.generators.engine import train_gan
 from cytobalance.generators.networks import Critic, Generator, with_label
@@ -449,7 +449,7 @@ def test_the_documented_example_of_a_new_gan_trains(tmp_path, monkeypatch):
     page = (Path(__file__).parent.parent / "docs/gans.md").read_text(encoding="utf-8")
     code = page.split("```python\n")[1].split("```")[0]
     (tmp_path / "lsgan.py").write_text(code, encoding="utf-8")
-    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    monkeypatch.setattr(gans, "__path__", [*gans.__path__, str(tmp_path)])
     training = make_training(TINY, "lsgan")
     train_gan(training, make_batches(), NOWHERE)
     assert training.losses[-1]["critic_loss"] > 0
@@ -457,5 +457,5 @@ def test_the_documented_example_of_a_new_gan_trains(tmp_path, monkeypatch):
 
 
 def test_a_file_makes_a_gan_legal():
-    folder = Path(models.__path__[0])
+    folder = Path(gans.__path__[0])
     assert {p.stem for p in folder.glob("*.py")} == {"__init__", *GANS}

@@ -19,6 +19,7 @@ from cytobalance.curation import intake
 from cytobalance.curation.decode import crop_centre, preview, shrink
 from cytobalance.study.cells import pixel_id, read_cells
 from cytobalance.study.inputs import read_inputs
+from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError
 from cytobalance.study.tables import REJECTED_COLUMNS, read_table
 
@@ -138,7 +139,7 @@ def test_same_bytes_whatever_the_archive_and_the_number_of_processes(kind, study
                 if file.is_file():
                     archive.add(file, file.relative_to(other))
         other = Path("set.tar.gz")
-    source = ingest.read_study().sources["mine"]
+    source = read_study().sources["mine"]
     results = []
     for archive, processes in ((path, 1), (path, 3), (other, 2)):
         folder = Path(f"out{len(results)}")
@@ -178,7 +179,7 @@ def test_a_name_held_again_is_a_row_of_its_own(study):
 
 def test_gaps_are_closed_block_by_block(study, monkeypatch):
     study({"mine": {"layout": "pbc"}})
-    source = ingest.read_study().sources["mine"]
+    source = read_study().sources["mine"]
     path = write_zip(Path("set.zip"), {**FILES, **BAD})
     results = []
     for block in (512, 7):

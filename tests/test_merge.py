@@ -9,6 +9,7 @@ import pytest
 from ingested_study import degrade, paint, write_params, write_source
 
 import dedup
+import draw_cells
 import merge
 import relabel
 from cytobalance.curation.census import warn_of_spellings
@@ -50,7 +51,7 @@ def write_study(folder: Path, **changes) -> None:
 
 
 def run_all() -> dict:
-    for stage in (relabel, dedup, merge):
+    for stage in (relabel, dedup, merge, draw_cells):
         stage.main()
     return json.loads(Path("metrics/dataset.json").read_text())
 
@@ -159,7 +160,7 @@ def test_same_input_same_bytes(study):
         run_all()
         made = [Path("data/relabelled.csv")]
         for folder in ("data/duplicates", "data/cells", "metrics", "plots"):
-            made += sorted(Path(folder).iterdir())
+            made += sorted(p for p in Path(folder).rglob("*") if p.is_file())
         return {str(path): path.read_bytes() for path in made}
 
     first = outputs()

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from cell_sets import picks_of
 from fake_study import RECALL, TRIALS, write_cells, write_params, write_predictions
 from sklearn.metrics import balanced_accuracy_score
 
@@ -47,13 +48,14 @@ def study(tmp_path_factory) -> Path:
             words = ["--protocol", protocol, "--balancer", balancer]
             classifier = ["--classifier", "sequential_cnn"]
             run_in(folder, evaluate.main, *words, *classifier)
-    images = {"monoblast": np.zeros((8, 16, 16, 3), np.uint8)}
+    images = np.zeros((8, 16, 16, 3), np.uint8)
+    picks = {"monoblast": picks_of(images, images, 20, 9)}
     (folder / "metrics/gan").mkdir()
     for protocol in PROTOCOLS:
         key = f"{protocol}-c_wgan_gp"
         for end in ("", "-closest", "-training"):
             sheet = folder / f"plots/gan/{key}{end}.png"
-            draw_gan_sheet(images, images, sheet, "GAN", {"monoblast": (20, 9)}, True)
+            draw_gan_sheet(picks, sheet, "GAN", True)
         found = {"protocol": protocol, "notes": ["lpips: null, weights <missing>"]}
         found["overall"] = {"fid": 31.25, "lpips": None, "floor": {"fid": 2.5}}
         measures = dict.fromkeys(MEASURES) | {"tstr_recall": 0.4375, "kid_mean": 3.875}

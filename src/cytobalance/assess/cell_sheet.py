@@ -2,36 +2,25 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from cytobalance.assess.picks import SHOWN, ClassPicks
 from cytobalance.draw.canvas import LEAST, LEFT, MARGIN, ROW_GAP, TOP, Canvas
 from cytobalance.draw.montage import montage
 from cytobalance.draw.style import QUIET, class_colours
 
-COLUMNS = 8  # cells of each kind shown a class
 BLOCK_GAP = 48  # pixels between the kinds
 
 
 def draw_gan_sheet(
-    real: dict[str, np.ndarray],
-    synthetic: dict[str, np.ndarray],
-    path: Path,
-    title: str,
-    counts: dict[str, tuple[int, int]],
-    simulated: bool,
+    picks: dict[str, ClassPicks], path: Path, title: str, simulated: bool
 ) -> None:
     """Write a PNG with one row a class: real training cells left, synthetic right.
 
-    real, synthetic: class -> uint8 [N, S, S, 3]; the first 8 are shown, none is fine.
-    counts: class -> (real training cells, synthetic cells), printed beside the name.
     simulated: whether the real cells are simulated ones; marks the sheet.
-    Rows follow the order of `real`.
+    Rows follow the order of `picks`.
     """
     rows = {
-        label: [
-            montage(kind[label][:COLUMNS], COLUMNS, LEAST) for kind in (real, synthetic)
-        ]
-        for label in real
+        label: [montage(cells, SHOWN, LEAST) for cells in (own.real, own.synthetic)]
+        for label, own in picks.items()
     }
     high, wide = next(iter(rows.values()))[0].shape[:2]
     width = LEFT + 2 * wide + BLOCK_GAP + MARGIN
@@ -44,8 +33,8 @@ def draw_gan_sheet(
     colours = class_colours(tuple(rows))
     for row, (label, blocks) in enumerate(rows.items()):
         y = TOP + row * (high + ROW_GAP)
-        n_real, n_synthetic = counts[label]
-        text = f"{n_real:,} + {n_synthetic:,} synthetic"
+        own = picks[label]
+        text = f"{own.training_cells:,} + {own.synthetic_cells:,} synthetic"
         canvas.head_row(y, high, label, colours[label], (text,))
         for x, image in zip(starts, blocks, strict=True):
             canvas.place(x, y, image)

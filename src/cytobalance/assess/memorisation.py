@@ -11,9 +11,16 @@ from cytobalance.assess.likeness import (
     nearest_cells,
     oriented_cells,
 )
+from cytobalance.assess.picks import (
+    HELD_OUT,
+    LEVEL,
+    SHOWN,
+    SYNTHETIC,
+    ClassPicks,
+    Pair,
+)
+from cytobalance.assess.selection import ClassCells
 
-# A cell counts as a copy below this part of the held-out cells' ratios.
-LEVEL = 0.05
 # Held-out cells that fix the level, and training cells, at least.
 LEAST_HELD_OUT = 20
 LEAST_TRAINING = 3
@@ -38,19 +45,6 @@ class CopySearch:
         if self.level is None:
             return None
         return float((copy_ratios(self.synthetic) < self.level).mean())
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A cell and its nearest training cell, turned to meet it: uint8 [S, S, 3] each.
-
-    ratio: of `copy_ratios`; distance: root mean square of pixels, 0..255.
-    """
-
-    cell: np.ndarray
-    training: np.ndarray
-    ratio: float
-    distance: float
 
 
 def search_copies(
@@ -105,3 +99,28 @@ def closest_pairs(
             rows, oriented_cells(training, own), own.distance[:, 0], strict=True
         )
     ]
+
+
+def pick_cells(cells: ClassCells, search: CopySearch | None, made: int) -> ClassPicks:
+    """Picks of one class. search: of `search_copies`; made: all its synthetic cells."""
+    synthetic, held_out = [], []
+    if search is not None:
+        synthetic = closest_pairs(
+            cells.synthetic, cells.training, search.synthetic, SYNTHETIC + HELD_OUT
+        )
+        if search.held_out is not None:
+            held_out = closest_pairs(
+                cells.held_out, cells.training, search.held_out, HELD_OUT
+            )
+    return ClassPicks(
+        real=cells.real[:SHOWN],
+        synthetic=cells.synthetic[:SHOWN],
+        synthetic_pairs=synthetic,
+        held_out_pairs=held_out,
+        training_cells=len(cells.training),
+        synthetic_cells=made,
+        searched=len(cells.synthetic) if search is not None else 0,
+        compared=search is not None and search.held_out is not None,
+        level=search and search.level,
+        share=search and search.share,
+    )

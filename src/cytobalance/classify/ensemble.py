@@ -47,9 +47,9 @@ def load_ensemble(
 def choose_input(inputs: dict[str, dict[str, Any]], like: str | None) -> dict[str, Any]:
     """The facts by which new images are read: of `like`, or those that all share.
 
-    inputs: source -> facts (`cytobalance.study.inputs`). 16-bit samples of sources that had
-    none fit any depth. Raises StudyError, naming the sources, where `like` is none of
-    them, or is missing and they differ.
+    inputs: source -> facts (`cytobalance.study.inputs`). 16-bit samples of sources
+    that had none fit any depth. Raises StudyError, naming the sources, where `like` is
+    none of them, or is missing and they differ.
     """
     if like is not None and like not in inputs:
         raise StudyError(

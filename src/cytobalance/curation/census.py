@@ -34,7 +34,6 @@ def take_census(
     own = {*table["published_type"], *table["type"]} - set(TYPES)
     types = (*TYPES, *sorted(own))
     return {
-        "study": study.study.title,
         "simulated": study.simulated,
         "files": {
             "total": len(table) + ingested,
@@ -75,7 +74,7 @@ def count_by_source(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
     """Cells of each class (rows) from each source (columns), zeros included."""
     counts = pd.crosstab(cells["label"], cells["source"])
     return counts.reindex(
-        index=list(study.classes), columns=list(study.sources), fill_value=0
+        index=list(study.classes), columns=list(study.source_names), fill_value=0
     )
 
 

@@ -52,5 +52,5 @@ def describe_families(counts: dict[str, int] | None) -> str:
             f"family is one group; {WAY_OUT}"
         )
     if counts["not_compared"]:
-        text += f"; {counts['not_compared']:,} images show too little to be compared"
+        text += f"; too empty to be compared: {counts['not_compared']:,}"
     return text

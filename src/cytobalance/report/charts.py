@@ -128,7 +128,7 @@ def _draw_recall_row(panel, y, label, plain, record, colour) -> None:
 
 
 def draw_optimism(findings: Findings, classifier: str) -> Figure:
-    """Balanced accuracy as the published order counts it, and on held-out cells."""
+    """Balanced accuracy as the papers' protocol counts it, and on held-out cells."""
     paper, heldout = (findings.of(p, classifier) for p in ("paper", "heldout"))
     names = [name for name in paper if name in heldout]
     figure = new_figure(8, 2 + 0.46 * len(names), findings.study.simulated)

@@ -206,7 +206,7 @@ def describe_classes(gain: dict[str, Any], classes: list[str]) -> str:
 
 
 def describe_optimism(findings: Findings, classifier: str) -> str:
-    """What the published order would have claimed: of the GAN, or of the worst case."""
+    """What the papers' protocol would have claimed, of the GAN or the worst case."""
     every = findings.optimism(classifier)
     found = {name: v for name, v in every.items() if v["value"] is not None}
     if not found:
@@ -223,7 +223,7 @@ def describe_optimism(findings: Findings, classifier: str) -> str:
     return (
         "Balancing first and splitting afterwards, as published, would have reported "
         f"{percent(paper)} for {name}{_lift(records, name)}. On cells "
-        f"that were really held out it scores {percent(real)}: the published order "
+        f"that were really held out it scores {percent(real)}: the papers' protocol "
         f"differs by {points(found[name]['value'])} points "
         f"{point_span(found[name])}{without}."
     )

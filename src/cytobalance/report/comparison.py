@@ -155,7 +155,7 @@ def mean_recall(record: dict[str, Any], classes: list[str]) -> float | None:
 
 
 def optimism(paper: dict[str, Any], heldout: dict[str, Any]) -> dict[str, Any]:
-    """By how much the published order flatters: balanced accuracy, paper - heldout.
+    """By how much the papers' protocol flatters: balanced accuracy, paper - heldout.
 
     Two records of the same balancer and classifier: value, low, high, and `left_out`,
     the classes without test cells in one of the two, which are not compared; value is

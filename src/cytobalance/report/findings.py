@@ -58,7 +58,7 @@ class Findings:
         }
 
     def optimism(self, classifier: str) -> dict[str, dict[str, Any]]:
-        """Balancer -> by how much the published order flatters it."""
+        """Balancer -> by how much the papers' protocol flatters it."""
         paper, heldout = self.of("paper", classifier), self.of("heldout", classifier)
         return {
             name: optimism(paper[name], heldout[name])

@@ -168,7 +168,7 @@ def show_classes(
 def show_published_order(
     findings: Findings, classifier: str, material: Material
 ) -> list[str]:
-    """By how much the published order flatters; nothing with one protocol alone."""
+    """By how much the papers' protocol flatters; nothing with one protocol alone."""
     if "optimism" not in material.charts:
         return []
     rows = [

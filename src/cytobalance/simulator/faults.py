@@ -14,7 +14,7 @@ FAULTS = {
     "paper_correction": True,  # the neutrophil that Hazra's counts show was moved
     "exact_copy": False,  # the same bytes under another name
     "near_copy": False,  # re-encoded, shifted by 1 to 3 % of the side
-    "cross_class": False,  # one cell under two classes, no expert's word: both go
+    "cross_class": False,  # one cell under two classes, no expert's decision: both go
     "unreadable": False,
 }
 # Published as -> in truth; mistakes that readers of smears do make.

@@ -13,7 +13,7 @@ import yaml
 
 from cytobalance.study.runtime import StudyError, describe_error
 
-GRAPH = Path(__file__).parents[2] / "dvc.yaml"
+GRAPH = Path(__file__).parents[3] / "dvc.yaml"
 
 
 def find_stage(path: Path) -> str:

@@ -2,11 +2,12 @@
 
 import argparse
 
-from cytobalance.study.params import Study
+from cytobalance.study.params import read_study
 
 
-def read_item(study: Study, *names: str) -> argparse.Namespace:
-    """Read `names`, as `protocol`, from the command line; params lists the legal."""
+def read_item(*names: str) -> argparse.Namespace:
+    """Read `names`, as `protocol`, from the command line; params.yaml has the legal."""
+    study = read_study()
     parser = argparse.ArgumentParser(description="One stage of the pipeline.")
     for name in names:
         parser.add_argument(

@@ -77,10 +77,19 @@ class Study(Group):
         """Whether any cell of the study is simulated."""
         return any(s.origin == "simulated" for s in self.sources.values())
 
-    def gan_settings(self, gan: str) -> GanGroup:
-        """The settings of one GAN: `gan`, and over it its own in `gan_overrides`."""
-        own = self.gan.model_dump() | self.gan_overrides[gan]
-        return GanGroup.model_validate(own)
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """Names of the sources, in the order of params.yaml."""
+        return tuple(self.sources)
+
+    @property
+    def gan_settings(self) -> dict[str, GanGroup]:
+        """The settings of each GAN: `gan`, and over it its own in `gan_overrides`."""
+        shared = self.gan.model_dump()
+        return {
+            gan: GanGroup.model_validate(shared | self.gan_overrides[gan])
+            for gan in self.gans
+        }
 
     @model_validator(mode="after")
     def _check_gans(self):
@@ -91,7 +100,7 @@ class Study(Group):
             )
         for gan in self.gans:
             try:
-                self.gan_settings(gan)
+                GanGroup.model_validate(self.gan.model_dump() | self.gan_overrides[gan])
             except ValidationError as error:
                 raise ValueError(
                     _explain(error, place=("gan_overrides", gan))
@@ -142,7 +151,7 @@ class Study(Group):
             raise ValueError(
                 "oversamplers: `plain` is needed, everything is compared with it"
             )
-        latent = max(self.gan_settings(gan).latent for gan in self.gans)
+        latent = max(own.latent for own in self.gan_settings.values())
         if self.generate.target * latent > MOST_DRAWN:
             raise ValueError(
                 f"generate.target times gan.latent: at most {MOST_DRAWN:,} numbers, "

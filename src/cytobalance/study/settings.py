@@ -64,7 +64,7 @@ def names_of(legal):
 
 Protocol = Literal["paper", "heldout"]
 # A GAN is a file of its name.
-MODELS = Path(__file__).parent / "gan/models"
+MODELS = Path(__file__).parent.parent / "generators/gans"
 Gan = Literal[tuple(sorted(path.stem for path in MODELS.glob("[a-z]*.py")))]
 Oversampler = Literal["plain", "weighted", "augmented", "smote", "adasyn"]
 Balancer = Gan | Oversampler

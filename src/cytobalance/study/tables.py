@@ -74,6 +74,9 @@ FORMS = {
     "data/cells/rejected.csv": _REJECTED,
     "data/hold_out.csv": Form(_text("cell_id label group part") | {"pool": bool}),
     "data/synthetic/*/*/cells.csv": Form(_text("cell_id label parent")),
+    "data/assess/*/*/cells.csv": Form(
+        _text("label kind") | dict.fromkeys(("ratio", "distance"), MAYBE)
+    ),
     "data/splits/*/*.csv": Form(
         _text("cell_id origin") | {"row": int} | _text("label part") | {"weight": float}
     ),

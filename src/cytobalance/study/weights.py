@@ -12,7 +12,11 @@ def read_weights(path: Path, device: torch.device | str = "cpu") -> dict[str, An
 
     PyTorch leaves the checksums of its files aside: one flipped bit would be a weight.
     """
-    with zipfile.ZipFile(path) as archive:
-        if broken := archive.testzip():
-            raise ValueError(f"checksum of {broken}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from None
+    if broken:
+        raise ValueError(f"checksum of {broken}")
     return torch.load(path, map_location=device, weights_only=True)
