@@ -79,7 +79,7 @@ from cytobalance.curation.intake import _start_worker
 
 def nap(_):
     import os
-    os.write(1, b"%d\n" % os.getpid())  # whole, beside the other's
+    os.write(1, b"%d\\n" % os.getpid())  # whole, beside the other's
     time.sleep(600)
 
 if __name__ == "__main__":
