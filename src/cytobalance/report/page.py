@@ -11,7 +11,7 @@ from PIL import Image
 STYLE = """
 :root { --ink: #1f2933; --quiet: #5b6673; --rule: #d5dbe1; --soft: #f4f6f8; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 62rem; padding: 0 1rem 4rem; color: var(--ink);
+body { margin: 0 auto; max-width: 70rem; padding: 0 1rem 4rem; color: var(--ink);
   background: #fff; font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 1.6rem 0 .3rem; }
 h2 { font-size: 1.25rem; margin: 3rem 0 .4rem; padding-top: .9rem;

@@ -165,7 +165,7 @@ def show_classes(
     return parts
 
 
-def show_published_order(
+def show_papers_protocol(
     findings: Findings, classifier: str, material: Material
 ) -> list[str]:
     """By how much the papers' protocol flatters; nothing with one protocol alone."""

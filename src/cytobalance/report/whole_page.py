@@ -29,7 +29,7 @@ def write_report(findings: Findings, material: Material) -> str:
         "Scores": sections.show_scores(findings, protocol),
         "Gains": sections.show_gains(findings, classifier, material),
         "Classes": sections.show_classes(*where),
-        "Published order": sections.show_published_order(
+        "The papers' protocol": sections.show_papers_protocol(
             findings, classifier, material
         ),
         "Confusion": evidence.show_confusion(*where),
