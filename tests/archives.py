@@ -30,6 +30,7 @@ def write_folder(path: Path, files: dict[str, bytes]) -> Path:
 def write_zip(
     path: Path, files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED
 ) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, data in files.items():
             archive.writestr(name, data)

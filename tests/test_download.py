@@ -5,11 +5,11 @@ import hashlib
 import os
 import shutil
 import unicodedata
-import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
+from archives import write_zip
 
 import download
 from cytobalance.sources.survey import fingerprint
@@ -34,14 +34,6 @@ def study(tmp_path, monkeypatch):
         Path("params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
     return write
-
-
-def write_zip(path: Path, files: dict[str, bytes]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
 
 
 def test_download_places_what_lies_in_incoming(study):

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from archives import write_zip
 from PIL import Image
 
 import ingest
@@ -55,14 +56,6 @@ def study(tmp_path, monkeypatch):
         return tmp_path
 
     return write
-
-
-def write_zip(path: Path, files: dict[str, bytes]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
 
 
 CODES = ("BA", "EO", "SNE")

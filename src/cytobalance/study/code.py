@@ -50,7 +50,8 @@ def strip_comments(source: str) -> str:
     the same. Not meant to be run: a body that was a docstring alone is gone.
     """
     tree = ast.parse(source)
-    lines = [line.rstrip() for line in source.split("\n")]
+    whole = source.split("\n")
+    lines = [line.rstrip() for line in whole]
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
@@ -60,7 +61,7 @@ def strip_comments(source: str) -> str:
         if isinstance(node, ast.Constant | ast.JoinedStr):  # text of several lines
             kept |= set(range(node.lineno, node.end_lineno))
             for row in range(node.lineno - 1, node.end_lineno - 1):
-                lines[row] = source.split("\n")[row]
+                lines[row] = whole[row]
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
             kept -= set(range(node.body[0].lineno - 1, node.body[0].end_lineno))
