@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .NOTPARALLEL: # what stops a run stops it before the installation
 
 repro: git $(READY) ## set up, then run the study of params.yaml to the end
-	python src/mend_lock.py
+	python tools/mend_lock.py
 	dvc repro
 
 test: $(READY) ## set up, then run the tests
@@ -26,7 +26,7 @@ bench: $(READY) ## the speed figures of docs/speed.md, as ratios
 		echo "== $$script"; PYTHONPATH=src python $$script || exit 1; done
 
 expert: $(READY) ## the simulated expert's map, after a change of the simulator
-	python src/simulate_expert.py
+	python tools/simulate_expert.py
 
 take: $(READY) ## make take FROM=folder [REPLACE=yes]: copy the archives to data/incoming
 	python src/download.py --take "$(FROM)" $(if $(filter yes,$(REPLACE)),--replace)

@@ -30,7 +30,7 @@ def write_tiny_study(folder: Path, **lists: list[str]) -> None:
         values[group].update(change)
     values.update(lists)
     _write_project(folder, values)
-    run("python", "src/simulate_expert.py", folder=folder)
+    run("python", "tools/simulate_expert.py", folder=folder)
 
 
 def write_folder_study(folder: Path) -> None:
@@ -62,7 +62,8 @@ def _write_project(folder: Path, values: dict) -> None:
     for name in ("dvc.yaml", ".gitignore"):
         shutil.copy(ROOT / name, folder)
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "src", folder / "src", ignore=ignore)
+    for name in ("src", "tools"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     (folder / "data/expert").mkdir(parents=True)
     shutil.copy(ROOT / "data/expert/README.md", folder / "data/expert")
 

@@ -4,11 +4,15 @@ import argparse
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
+
+# A script sees the modules beside it; the library is beside the stages.
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from cytobalance.study.runtime import atomic_file, run_stage
 

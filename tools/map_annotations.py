@@ -1,8 +1,12 @@
 """Write the relabel map that AML-Cytomorphology_LMU's annotations.dat holds."""
 
+import sys
 from pathlib import Path
 
 import pandas as pd
+
+# A script sees the modules beside it; the library is beside the stages.
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from cytobalance.curation.reannotations import lmu_reannotations
 from cytobalance.curation.relabel import MAP_COLUMNS

@@ -1,5 +1,11 @@
 """Write the simulated expert's relabel map for the study in params.yaml."""
 
+import sys
+from pathlib import Path
+
+# A script sees the modules beside it; the library is beside the stages.
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
 from cytobalance.simulator.expert import EXPERT_MAP, write_expert_map
 from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError, run_stage

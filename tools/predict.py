@@ -12,6 +12,9 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
+# A script sees the modules beside it; the library is beside the stages.
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
 from cytobalance.classify.ensemble import (
     choose_input,
     describe,
