@@ -5,11 +5,12 @@ import pandas as pd
 
 from cytobalance.balance.hold_out import PARTS, visible_cells
 from cytobalance.balance.target import UNCUT, class_target
+from cytobalance.study import places
 from cytobalance.study.params import Study
 from cytobalance.study.runtime import random_stream
 from cytobalance.study.tables import columns_of
 
-SPLIT_COLUMNS = columns_of("data/splits/*/*.csv")
+SPLIT_COLUMNS = columns_of(places.split("*", "*"))
 
 
 def split_cells(

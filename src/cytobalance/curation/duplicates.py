@@ -14,6 +14,7 @@ from cytobalance.curation.alignment import compare_pairs
 from cytobalance.curation.decode import PREVIEW_SIDE
 from cytobalance.curation.hashes import TURNS, WINDOWS, hash_previews, turn_images
 from cytobalance.curation.neighbours import find_close_pairs, find_common
+from cytobalance.study import places
 from cytobalance.study.cells import read_array
 from cytobalance.study.runtime import count_cores, show_progress
 from cytobalance.study.settings import Dedup
@@ -24,7 +25,7 @@ LEAST_CONTRAST = 3.0
 # Cells in a chain of pairs up to which each is compared with every other.
 LONG_CHAIN = 50
 CHUNK = 512  # previews that a thread hashes at a time
-PAIR_COLUMNS = columns_of("data/duplicates/pairs.csv")
+PAIR_COLUMNS = columns_of(places.DUPLICATES / "pairs.csv")
 
 
 class Previews:

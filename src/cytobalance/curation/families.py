@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from cytobalance.study import places
 from cytobalance.study.tables import columns_of
 from cytobalance.taxonomy import name_classes
 
-FAMILY_COLUMNS = columns_of("data/duplicates/families.csv")
+FAMILY_COLUMNS = columns_of(places.DUPLICATES / "families.csv")
 # In place of a family: this picture was compared with none.
 EMPTY = "too little to compare"
 WAY_OUT = (

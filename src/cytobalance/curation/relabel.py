@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.curation.expert import name_rows, read_expert_files
+from cytobalance.study import places
 from cytobalance.study.damage import damaged
 from cytobalance.study.runtime import StudyError
 from cytobalance.study.tables import columns_of
@@ -13,7 +14,7 @@ from cytobalance.taxonomy import TYPES
 
 MAP_COLUMNS = ("source", "file", "from", "to", "annotator", "reason", "date")
 UNCERTAIN = "UNC"  # the code of AML-Cytomorphology_LMU: no type can be told
-RELABELLED_COLUMNS = columns_of("data/relabelled.csv")
+RELABELLED_COLUMNS = columns_of(places.RELABELLED)
 CELL = ["source", "file"]
 
 

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.curation.expert import name_rows, read_expert_files
+from cytobalance.study import places
 from cytobalance.study.runtime import StudyError
 from cytobalance.study.tables import columns_of
 from cytobalance.taxonomy import TYPES, name_classes
 
 DECISION_COLUMNS = ("source", "file", "decision", "annotator", "date")
-CLUSTER_COLUMNS = columns_of("data/duplicates/clusters.csv")
-REVIEW_COLUMNS = columns_of("data/duplicates/review.csv")
+CLUSTER_COLUMNS = columns_of(places.DUPLICATES / "clusters.csv")
+REVIEW_COLUMNS = columns_of(places.DUPLICATES / "review.csv")
 CELL = ["source", "file"]
 
 

@@ -18,9 +18,10 @@ from cytobalance.study.params import Study, read_study
 
 TOP = Path(__file__).parents[2]
 # What defines the settings: their values are among a stage's inputs, so that this code
-# need not be.
+# need not be. Nor need `places`: DVC knows where a stage reads and writes.
 DEFINITIONS = {
-    f"cytobalance/study/{name}.py" for name in ("code", "params", "settings", "stages")
+    f"cytobalance/study/{name}.py"
+    for name in ("code", "params", "places", "settings", "stages")
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cytobalance.study import places
 from cytobalance.study.damage import damaged, reading
 from cytobalance.study.runtime import atomic_file
 
@@ -39,68 +40,67 @@ _CELL = _text("cell_id source file subject raw_label type")
 _SHAPE = {"width": int, "height": int}
 _REJECTED = Form(_text("source file raw_label stage reason"))
 
-# Where a table lies -> its form. The files of `*` are told apart by source, protocol,
-# maker or key.
+# Where tables lie, a pattern -> their form.
 FORMS = {
-    "data/ingested/*/cells.csv": Form(_CELL | _SHAPE | _text("published_part")),
-    "data/ingested/*/rejected.csv": _REJECTED,
-    "data/unread/*.csv": _REJECTED,
-    "data/relabelled.csv": Form(
+    places.ingested("*") / "cells.csv": Form(_CELL | _SHAPE | _text("published_part")),
+    places.ingested("*") / "rejected.csv": _REJECTED,
+    places.unread("*"): _REJECTED,
+    places.RELABELLED: Form(
         _text("source file cell_id subject raw_label")
         | _SHAPE
         | _text("published_part published_type type dropped")
     ),
-    "data/duplicates/clusters.csv": Form(
+    places.DUPLICATES / "clusters.csv": Form(
         _text("source file cell_id cluster action reason type")
     ),
-    "data/duplicates/pairs.csv": Form(
+    places.DUPLICATES / "pairs.csv": Form(
         _text("kind source_a file_a source_b file_b")
         | dict.fromkeys(("turn", "hash_distance"), MAYBE)  # none of `related` pairs
         | dict.fromkeys(("shift_x", "shift_y", "difference"), MAYBE)
         | {"correlation": float}
     ),
-    "data/duplicates/families.csv": Form(_text("family source file type")),
-    "data/duplicates/warnings.csv": Form(_text("warning")),
+    places.DUPLICATES / "families.csv": Form(_text("family source file type")),
+    places.DUPLICATES / "warnings.csv": Form(_text("warning")),
     # One that is never empty stands last: Excel leaves out the last separators of rows
     # whose last cells are empty, and such rows count as short.
-    "data/duplicates/review.csv": Form(
+    places.DUPLICATES / "review.csv": Form(
         _text("cluster source file type decision annotator date proposed")
     ),
     # `group` holds what must stay on one side of a split; `published_part` is train,
     # validation or test where the source came split.
-    "data/cells/cells.csv": Form(
+    places.CELL_TABLE: Form(
         _CELL | _text("label group") | _SHAPE | _text("published_part")
     ),
-    "data/cells/rejected.csv": _REJECTED,
-    "data/hold_out.csv": Form(_text("cell_id label group part") | {"pool": bool}),
-    "data/synthetic/*/*/cells.csv": Form(_text("cell_id label parent")),
-    "data/assess/*/*/cells.csv": Form(
+    places.CELLS / "rejected.csv": _REJECTED,
+    places.HOLD_OUT: Form(_text("cell_id label group part") | {"pool": bool}),
+    places.synthetic("*", "*") / "cells.csv": Form(_text("cell_id label parent")),
+    places.picks("*", "*") / "cells.csv": Form(
         _text("label kind") | dict.fromkeys(("ratio", "distance"), MAYBE)
     ),
-    "data/splits/*/*.csv": Form(
+    places.split("*", "*"): Form(
         _text("cell_id origin") | {"row": int} | _text("label part") | {"weight": float}
     ),
     # Probabilities: a column a class.
-    "data/predictions/*.csv": Form(
+    places.predictions("*"): Form(
         {"trial": int} | _text("part cell_id origin label predicted"), more="p_"
     ),
-    "data/curves/*.csv": Form(
+    places.curves("*"): Form(
         {"trial": int, "epoch": int, "train_loss": float, "train_accuracy": float}
         | {"validation_loss": float, "validation_accuracy": float}
     ),
     # Every GAN has losses of its own.
-    "models/gan/*/*/losses.csv": Form({"iteration": int}, more=""),
-    "models/gan/*/*/progress.csv": Form({"iteration": int}),
+    places.gan("*", "*") / "losses.csv": Form({"iteration": int}, more=""),
+    places.gan("*", "*") / "progress.csv": Form({"iteration": int}),
 }
 
 
-def columns_of(place: str) -> tuple[str, ...]:
+def columns_of(place: Path) -> tuple[str, ...]:
     """The declared columns of the table at `place`, a key of FORMS."""
     return tuple(FORMS[place].columns)
 
 
-CELL_COLUMNS = columns_of("data/cells/cells.csv")
-REJECTED_COLUMNS = columns_of("data/cells/rejected.csv")
+CELL_COLUMNS = columns_of(places.CELL_TABLE)
+REJECTED_COLUMNS = columns_of(places.CELLS / "rejected.csv")
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def read_table(path: Path) -> pd.DataFrame:
     short, no CSV table, or holds other columns or values than were declared.
     """
     path = Path(path)
-    form = next(form for place, form in FORMS.items() if path.match(place))
+    form = next(form for place, form in FORMS.items() if path.match(str(place)))
     with reading(path):
         text = path.read_bytes().decode("utf-8")
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
