@@ -1,7 +1,5 @@
 """Stage dedup: exact and near duplicates across all sources, and the experts' sheet."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from cytobalance.curation.duplicates import (
@@ -23,14 +21,12 @@ from cytobalance.curation.review import (
     read_decisions,
     resolve,
 )
+from cytobalance.study import places
 from cytobalance.study.runtime import atomic_folder, run_stage
 from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import read_table, write_table
 from cytobalance.taxonomy import name_classes
 
-INGESTED = Path("data/ingested")
-RELABELLED = Path("data/relabelled.csv")
-OUT = Path("data/duplicates")
 # More near copies than so many of one cell, or than this part of all cells (and so
 # many), are no accident: PBC has 2 in 9,382, and the 106 of C-NMC are exact.
 MANY_COPIES = 10
@@ -39,8 +35,8 @@ MANY_PART = 0.05
 
 def main() -> None:
     study = read_settings("dedup")
-    cells = read_table(RELABELLED)
-    folders = [INGESTED / source for source in study.source_names]
+    cells = read_table(places.RELABELLED)
+    folders = [places.ingested(source) for source in study.source_names]
     check_origin(cells, [read_table(folder / "cells.csv") for folder in folders])
     pairs, common = find_pairs(cells, Previews(folders), study.dedup)
     labels = name_classes(cells["type"], study.merge.classes)
@@ -67,13 +63,13 @@ def main() -> None:
         counts = count_families(families, study.merge.classes)
     print(f"dedup: {describe_families(counts)}")
 
-    with atomic_folder(OUT) as folder:
+    with atomic_folder(places.DUPLICATES) as folder:
         write_table(folder / "clusters.csv", clusters)
         write_table(folder / "pairs.csv", pairs[list(PAIR_COLUMNS)])
         write_table(folder / "families.csv", families)
         write_table(folder / "review.csv", review)
         write_table(folder / "warnings.csv", pd.DataFrame({"warning": warnings}))
-    print(f"dedup: wrote {OUT}")
+    print(f"dedup: wrote {places.DUPLICATES}")
 
 
 def report(cells: pd.DataFrame, pairs: pd.DataFrame, clusters: pd.DataFrame) -> None:
@@ -109,8 +105,8 @@ def warn_of_conflicts(clusters: pd.DataFrame, review: pd.DataFrame) -> list[str]
     return [
         f"clusters of copies that hold several classes: {count}, "
         f"{lost} of their {len(waiting)} cells dropped; they wait for an expert: fill "
-        f"in `decision` in {OUT / 'review.csv'}, save it in data/expert and name it in "
-        "dedup.decisions"
+        f"in `decision` in {places.DUPLICATES / 'review.csv'}, save it in "
+        f"{places.EXPERT} and name it in dedup.decisions"
     ]
 
 
@@ -122,9 +118,9 @@ def warn_of_many(count: int, clusters: pd.DataFrame) -> list[str]:
         return []
     return [
         f"{copies.sum()} of {count} cells are near copies of others, up to {most} of "
-        "one: look at plots/copies/gallery.png, and where they are different cells "
-        "raise dedup.min_correlation, lower dedup.max_difference or set dedup.near: "
-        "false"
+        f"one: look at {places.COPIES / 'gallery.png'}, and where they are different "
+        "cells raise dedup.min_correlation, lower dedup.max_difference or set "
+        "dedup.near: false"
     ]
 
 

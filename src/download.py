@@ -5,13 +5,10 @@ from importlib import import_module
 from pathlib import Path
 
 from cytobalance.sources.placing import obtain, place, take
+from cytobalance.study import places
 from cytobalance.study.params import read_study
 from cytobalance.study.runtime import atomic_folder, run_stage
 from cytobalance.study.stages import read_settings
-
-INCOMING = Path("data/incoming")
-FETCHED = Path("data/fetched")  # outside the graph, so that nothing is fetched twice
-RAW = Path("data/raw")
 
 
 def main() -> None:
@@ -30,14 +27,14 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.take:
-        lines = take(read_study(), options.take, INCOMING, options.replace)
+        lines = take(read_study(), options.take, places.INCOMING, options.replace)
         print("\n".join(lines))
         return
     study = read_settings("download")
-    with atomic_folder(RAW) as raw:
+    with atomic_folder(places.RAW) as raw:
         for name, source in study.sources.items():
             if source.origin == "published":
-                archive = obtain(name, source, INCOMING, FETCHED)
+                archive = obtain(name, source, places.INCOMING, places.FETCHED)
                 place(archive, raw / name)
                 print(f"{name}: placed {archive.name}")
             else:
@@ -45,7 +42,7 @@ def main() -> None:
                 simulator = import_module("cytobalance.simulator.archives")
                 simulator.write_source(study, name, raw / name)
                 print(f"{name}: simulated in the layout of {source.layout}")
-    print(f"wrote {RAW}")
+    print(f"wrote {places.RAW}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Stage `evaluate`: everything to be known from one classifier's predictions."""
 
-from pathlib import Path
-
 from cytobalance.evaluate.evaluation import summarise_scores
 from cytobalance.evaluate.predictions import Predictions, read_predictions
 from cytobalance.evaluate.record import (
@@ -10,6 +8,7 @@ from cytobalance.evaluate.record import (
     list_misses,
     read_curves,
 )
+from cytobalance.study import places
 from cytobalance.study.cells import hash_file
 from cytobalance.study.metrics import write_metrics
 from cytobalance.study.options import read_item
@@ -17,28 +16,22 @@ from cytobalance.study.runtime import random_stream, run_stage
 from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import read_table
 
-CELLS = Path("data/cells/cells.csv")
-PREDICTIONS = Path("data/predictions")
-CURVES = Path("data/curves")
-SPLITS = Path("data/splits")
-OUTPUT = Path("metrics/classifiers")
-
 
 def main() -> None:
     """Score the predictions of validation and test cells; write one metrics file."""
     study = read_settings("evaluate")
     item = read_item("protocol", "balancer", "classifier")
     protocol, balancer, classifier = item.protocol, item.balancer, item.classifier
-    key = f"{protocol}-{balancer}-{classifier}"
-    cells = read_table(CELLS)
+    key = places.key(protocol, balancer, classifier)
+    cells = read_table(places.CELL_TABLE)
     groups = dict(zip(cells["cell_id"], cells["group"], strict=True))
     parts = {
-        part: read_predictions(PREDICTIONS / f"{key}.csv", part, study.classes, groups)
+        part: read_predictions(places.predictions(key), part, study.classes, groups)
         for part in ("test", "validation")
     }
     test = parts["test"]
     evaluate, seed = study.evaluate, study.study.seed
-    split = read_table(SPLITS / protocol / f"{balancer}.csv")
+    split = read_table(places.split(protocol, balancer))
     record = {
         "simulated": study.simulated,
         "protocol": protocol,
@@ -49,7 +42,7 @@ def main() -> None:
         "resamples": study.evaluate.resamples,
         "classes": study.classes,
         # By this `predict` knows the classifier that these scores are of.
-        "predictions": hash_file(PREDICTIONS / f"{key}.csv"),
+        "predictions": hash_file(places.predictions(key)),
         "cells": count_cells(split, study.classes),
         "test": {
             scope: summarise_scores(cells_of_scope, evaluate, seed, f"{key}/{scope}")
@@ -66,7 +59,7 @@ def main() -> None:
         "validation": summarise_scores(
             parts["validation"], evaluate, seed, f"{key}/validation"
         ),
-        "curves": read_curves(CURVES / f"{key}.csv"),
+        "curves": read_curves(places.curves(key)),
         "misses": list_misses(test),
         "hits": list_hits(
             test.of_origin("real"),
@@ -77,8 +70,8 @@ def main() -> None:
         print_scores(f"{key}, {scope} test cells", scores)
         together = record["ensemble"][scope]
         print_scores(f"{key}, {scope} test cells, trials together", together)
-    write_metrics(OUTPUT / f"{key}.json", record)
-    print(f"wrote {OUTPUT / f'{key}.json'}: {len(record['misses']['rows'])} misses")
+    write_metrics(places.scores(key), record)
+    print(f"wrote {places.scores(key)}: {len(record['misses']['rows'])} misses")
 
 
 def scopes(test: Predictions) -> dict[str, Predictions]:

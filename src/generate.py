@@ -1,7 +1,5 @@
 """Stage `generate`: bring every class to the target with synthetic cells."""
 
-from pathlib import Path
-
 import numpy as np
 
 from cytobalance.balance.hold_out import visible_cells
@@ -9,6 +7,7 @@ from cytobalance.balance.target import synthetic_table, wanted_counts
 from cytobalance.generators.generation import check_room, generate_cells
 from cytobalance.generators.processes import shared_folder, start_processes
 from cytobalance.generators.registry import load_generator
+from cytobalance.study import places
 from cytobalance.study.cells import create_images, open_images
 from cytobalance.study.devices import check_step, make_deterministic
 from cytobalance.study.options import read_item
@@ -25,14 +24,14 @@ def main() -> None:
     processes = start_processes(precision="fp32")
 
     wanted = count_wanted(study, options.protocol)
-    weights = Path(f"models/gan/{options.protocol}/{options.gan}/generator.pt")
+    weights = places.gan(options.protocol, options.gan) / "generator.pt"
     generator, settings = load_generator(weights, study.classes, study.image.size)
     check_room(wanted.values(), settings.latent)
     batch, size = study.generate.batch, study.image.size
     check_step(batch, settings.width, size, "generate")
     generator = generator.to(processes.device)
     seed = derive_seed(study.study.seed, "generate", options.protocol, options.gan)
-    output = Path(f"data/synthetic/{options.protocol}/{options.gan}")
+    output = places.synthetic(options.protocol, options.gan)
     with shared_folder(output, processes) as folder:
         if processes.rank == 0:
             create_images(folder, sum(wanted.values()), size)
@@ -61,7 +60,7 @@ def main() -> None:
 
 def count_wanted(study: View, protocol: str) -> dict[str, int]:
     """Synthetic cells that each class needs under the protocol; printed."""
-    hold_out = read_table(Path("data/hold_out.csv"))
+    hold_out = read_table(places.HOLD_OUT)
     real = hold_out["label"].iloc[visible_cells(hold_out, hold_out, protocol)]
     wanted = wanted_counts(
         real, study.classes, study.generate.target, protocol, study.hold_out.train

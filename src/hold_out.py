@@ -1,23 +1,19 @@
 """Stage `hold_out`: deal the real cells into train, test and validation."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from cytobalance.balance.hold_out import count_parts, hold_out_cells, published_parts
+from cytobalance.study import places
 from cytobalance.study.runtime import run_stage
 from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
-
-CELLS = Path("data/cells/cells.csv")
-OUTPUT = Path("data/hold_out.csv")
 
 
 def main() -> None:
     """Deal whole groups, thin what the study wants rare, and print the counts."""
     study = read_settings("hold_out")
-    cells = read_table(CELLS)
-    check_labels(cells, study.classes, CELLS)
+    cells = read_table(places.CELL_TABLE)
+    check_labels(cells, study.classes, places.CELL_TABLE)
     table = hold_out_cells(cells, study.classes, study.hold_out, study.study.seed)
     counts = count_parts(table, study.classes)
     counts.loc["all"] = counts.sum()
@@ -30,8 +26,8 @@ def main() -> None:
         f"{counts.loc['all', 'thinned']} training cells thinned; protocol `paper` "
         f"leaves {left_out} cells out of its pool for it"
     )
-    write_table(OUTPUT, table)
-    print(f"wrote {OUTPUT}: {len(table)} cells")
+    write_table(places.HOLD_OUT, table)
+    print(f"wrote {places.HOLD_OUT}: {len(table)} cells")
 
 
 def report_published(cells: pd.DataFrame, table: pd.DataFrame) -> None:

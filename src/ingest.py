@@ -8,31 +8,28 @@ from pathlib import Path
 from cytobalance.curation.intake import Intake, reasons, take_in
 from cytobalance.curation.pixels import find_depth
 from cytobalance.sources.folder import list_pooled
+from cytobalance.study import places
 from cytobalance.study.damage import damaged
 from cytobalance.study.inputs import write_inputs
 from cytobalance.study.runtime import StudyError, atomic_file, atomic_folder, run_stage
 from cytobalance.study.settings import Source
 from cytobalance.study.stages import read_settings
 
-RAW = Path("data/raw")
-INGESTED = Path("data/ingested")
-UNREAD = Path("data/unread")  # rejected.csv of a source that stopped the stage
-
 
 def main() -> None:
     """data/raw/<source> -> data/ingested/<source>, all of them or none."""
     study = read_settings("ingest")
-    shutil.rmtree(UNREAD, ignore_errors=True)
+    shutil.rmtree(places.UNREAD, ignore_errors=True)
     inputs = {}
-    with atomic_folder(INGESTED) as ingested:
+    with atomic_folder(places.INGESTED) as ingested:
         for name, source in study.sources.items():
-            place = RAW / name
-            if not place.exists() or (place.is_dir() and not any(place.iterdir())):
-                raise damaged(place, "is missing or empty")
+            raw = places.RAW / name
+            if not raw.exists() or (raw.is_dir() and not any(raw.iterdir())):
+                raise damaged(raw, "is missing or empty")
             folder = ingested / name
             folder.mkdir()
             with keep_rejected(name, folder):
-                intake = take_in(name, source, RAW / name, study.image.size, folder)
+                intake = take_in(name, source, raw, study.image.size, folder)
                 print_intake(name, intake)
                 if source.layout in ("folder", "table"):
                     print_pooled(name, source, intake)
@@ -40,7 +37,7 @@ def main() -> None:
                     check_strict(name, intake)
             inputs[name] = describe_input(source, intake)
         write_inputs(ingested, inputs)
-    print(f"wrote {INGESTED}")
+    print(f"wrote {places.INGESTED}")
 
 
 def describe_input(source: Source, intake: Intake) -> dict:
@@ -61,7 +58,7 @@ def keep_rejected(name: str, folder: Path) -> Iterator[None]:
     except StudyError as error:
         if not (folder / "rejected.csv").exists():
             raise
-        path = UNREAD / f"{name}.csv"
+        path = places.unread(name)
         with atomic_file(path) as partial:
             shutil.copy(folder / "rejected.csv", partial)
         raise StudyError(f"{error} (every file and reason: {path})") from None

@@ -1,23 +1,19 @@
 """Stage relabel: apply the experts' maps to the ingested cells, image by image."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from cytobalance.curation.relabel import read_maps, relabel_cells
+from cytobalance.study import places
 from cytobalance.study.runtime import run_stage
 from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import read_table, write_table
 
-INGESTED = Path("data/ingested")
-OUT = Path("data/relabelled.csv")
-
 
 def main() -> None:
     study = read_settings("relabel")
+    folders = [places.ingested(name) for name in study.source_names]
     cells = pd.concat(
-        [read_table(INGESTED / source / "cells.csv") for source in study.source_names],
-        ignore_index=True,
+        [read_table(folder / "cells.csv") for folder in folders], ignore_index=True
     )
     maps = read_maps(study.relabel.maps, cells)
     table = relabel_cells(cells, maps, study.relabel.rule)
@@ -30,9 +26,9 @@ def main() -> None:
     print(
         f"relabel: {len(maps)} opinions on {files} files, rule {study.relabel.rule}: "
         f"{len(changed)} changed, {(table['dropped'] != '').sum()} dropped, "
-        f"{len(table)} cells in {OUT}"
+        f"{len(table)} cells in {places.RELABELLED}"
     )
-    write_table(OUT, table)
+    write_table(places.RELABELLED, table)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Stage `train_gan`: fit one GAN on the cells that the protocol lets it see."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from cytobalance.generators.batches import Batches
 from cytobalance.generators.engine import Training, train_gan
 from cytobalance.generators.processes import limit_threads, share_of, start_processes
 from cytobalance.generators.registry import build_gan, save_generator
+from cytobalance.study import places
 from cytobalance.study.cells import read_cells
 from cytobalance.study.devices import check_step, make_deterministic
 from cytobalance.study.options import read_item
@@ -20,12 +20,9 @@ from cytobalance.study.settings import GanGroup
 from cytobalance.study.stages import View, fingerprint_stage, read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
 
-# Outside the graph: states of unfinished runs.
-SCRATCH = Path(".cache/train_gan")
-
 
 def main() -> None:
-    """Train, then write the averaged generator, its losses and its progress."""
+    """Train, then write the averaged generator, its losses and its drawings."""
     options = read_item("protocol", "gan")
     study = read_settings("train_gan", options.gan)
     settings = study.gan_settings[options.gan]
@@ -45,12 +42,12 @@ def main() -> None:
     size, classes = study.image.size, len(study.classes)
     model = build_gan(options.gan, size, classes, settings, seed)
     training = Training(model, study.classes, settings, seed, processes)
-    key = f"{options.protocol}-{options.gan}"
-    state_file = SCRATCH / f"{key}-{identity}.pt"
+    key = places.key(options.protocol, options.gan)
+    state_file = places.GAN_STATES / f"{key}-{identity}.pt"
     train_gan(training, batches, state_file)
 
     if processes.rank == 0:
-        output = Path(f"models/gan/{options.protocol}/{options.gan}")
+        output = places.gan(options.protocol, options.gan)
         with atomic_folder(output) as folder:
             save_generator(
                 folder / "generator.pt",
@@ -63,10 +60,10 @@ def main() -> None:
             write_table(folder / "losses.csv", pd.DataFrame(training.losses))
             moments = sorted(training.drawings)
             drawn = [training.drawings[moment].cpu().numpy() for moment in moments]
-            np.save(folder / "progress.npy", np.stack(drawn))
-            write_table(folder / "progress.csv", pd.DataFrame({"iteration": moments}))
+            np.save(folder / "drawings.npy", np.stack(drawn))
+            write_table(folder / "drawings.csv", pd.DataFrame({"iteration": moments}))
         # Those of abandoned settings too, and what a kill left half-written.
-        for state in SCRATCH.glob(f"*{key}-*.pt"):
+        for state in places.GAN_STATES.glob(f"*{key}-*.pt"):
             state.unlink()
         print(f"{training.iteration} iterations; wrote {output}")
 
@@ -76,9 +73,9 @@ def read_visible(study: View, protocol: str) -> tuple[np.ndarray, np.ndarray]:
 
     Raises StudyError where data/cells has other classes or sizes than the study.
     """
-    cells = read_cells(Path("data/cells"), study.image.size)
-    check_labels(cells.table, study.classes, Path("data/cells/cells.csv"))
-    rows = visible_cells(cells.table, read_table(Path("data/hold_out.csv")), protocol)
+    cells = read_cells(places.CELLS, study.image.size)
+    check_labels(cells.table, study.classes, places.CELL_TABLE)
+    rows = visible_cells(cells.table, read_table(places.HOLD_OUT), protocol)
     labels = pd.Index(study.classes).get_indexer(cells.table["label"].iloc[rows])
     counts = np.bincount(labels, minlength=len(study.classes))
     kinds = "every pool cell, as published" if protocol == "paper" else "training cells"

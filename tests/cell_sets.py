@@ -7,7 +7,7 @@ import pandas as pd
 
 from cytobalance.assess.picks import ClassPicks
 from cytobalance.study.runtime import atomic_folder
-from cytobalance.study.tables import FORMS, write_table
+from cytobalance.study.tables import form_of, write_table
 
 
 def write_cells(folder: Path, images: np.ndarray, table: pd.DataFrame) -> None:
@@ -16,8 +16,7 @@ def write_cells(folder: Path, images: np.ndarray, table: pd.DataFrame) -> None:
     Columns that the place of the table has, and no test needs, are filled.
     """
     assert len(images) == len(table) and images.dtype == np.uint8
-    place = folder / "cells.csv"
-    form = next(form for where, form in FORMS.items() if place.match(where))
+    form = form_of(folder / "cells.csv")
     for name, kind in form.columns.items():
         table = table if name in table else table.assign(**{name: kind()})
     table = table[list(form.columns)]

@@ -34,7 +34,7 @@ from cytobalance.assess.likeness import (
 )
 from cytobalance.assess.memorisation import closest_pairs, search_copies
 from cytobalance.assess.selection import ClassCells
-from cytobalance.assess.training_log import read_progress, spread_evenly
+from cytobalance.assess.training_log import read_drawings, spread_evenly
 from cytobalance.balance.hold_out import hold_out_cells
 from cytobalance.classify.networks import SequentialCNN, save_network
 from cytobalance.study.params import read_study
@@ -475,13 +475,13 @@ def test_inception_takes_its_weights_from_a_local_folder(tmp_path, monkeypatch):
 
 
 def write_training(folder: Path, moments: int = 3, losses: int = 450) -> None:
-    """A GAN's progress of three classes and its losses, as train_gan leaves them."""
+    """A GAN's drawings of three classes and its losses, as train_gan leaves them."""
     folder.mkdir(parents=True, exist_ok=True)
     stream = np.random.default_rng(5)
     shape = (moments, 3, 4, SIZE, SIZE, 3)
-    np.save(folder / "progress.npy", stream.integers(0, 256, shape, dtype=np.uint8))
+    np.save(folder / "drawings.npy", stream.integers(0, 256, shape, dtype=np.uint8))
     iterations = pd.DataFrame({"iteration": 10 * np.arange(moments)})
-    write_table(folder / "progress.csv", iterations)
+    write_table(folder / "drawings.csv", iterations)
     table = pd.DataFrame({"iteration": np.arange(1, losses + 1)})
     for name in ("critic_loss", "generator_loss", "wasserstein"):
         table[name] = stream.normal(size=losses)
@@ -495,21 +495,21 @@ def test_rows_and_moments_are_thinned_evenly_with_first_and_last():
     assert set(np.diff(spread_evenly(451, 200))) == {2, 3}
 
 
-def test_progress_that_is_missing_or_of_other_classes_says_what_to_do(tmp_path):
+def test_drawings_that_is_missing_or_of_other_classes_says_what_to_do(tmp_path):
     folder = tmp_path / "models/gan/heldout/c_wgan_gp"
-    with pytest.raises(StudyError, match=r"progress\.csv is missing; run `dvc repro"):
-        read_progress(folder, 3)
+    with pytest.raises(StudyError, match=r"drawings\.csv is missing; run `dvc repro"):
+        read_drawings(folder, 3)
     write_training(folder)
-    found = read_progress(folder, 3)
+    found = read_drawings(folder, 3)
     assert found.iterations.tolist() == [0, 10, 20]
     assert found.images.shape == (3, 3, 4, SIZE, SIZE, 3)
     with pytest.raises(
-        StudyError, match=r"progress\.npy holds uint8 .* not uint8 \(3, 4"
+        StudyError, match=r"drawings\.npy holds uint8 .* not uint8 \(3, 4"
     ):
-        read_progress(folder, 4)
-    (folder / "progress.npy").write_bytes(b"half a file")
+        read_drawings(folder, 4)
+    (folder / "drawings.npy").write_bytes(b"half a file")
     with pytest.raises(StudyError, match="damaged"):
-        read_progress(folder, 3)
+        read_drawings(folder, 3)
 
 
 @pytest.fixture
@@ -613,11 +613,11 @@ def test_the_stage_writes_scores_and_sheets_twice_alike(project, monkeypatch, pr
     assert losses["iteration"].iloc[[0, -1]].tolist() == [1, 450]
 
 
-def test_without_the_training_s_progress_the_stage_stops_in_one_line(
+def test_without_the_training_s_drawings_the_stage_stops_in_one_line(
     project, monkeypatch, capsys
 ):
     monkeypatch.setattr("sys.argv", ["x", "--protocol", "paper", "--gan", "c_wgan_gp"])
-    (project / "models/gan/paper/c_wgan_gp/progress.csv").unlink()
+    (project / "models/gan/paper/c_wgan_gp/drawings.csv").unlink()
     assess.main()
     with pytest.raises(SystemExit):
         run_stage(draw_gan.main)

@@ -12,8 +12,8 @@ from cytobalance.assess.closest_sheet import describe, draw_closest_sheet
 from cytobalance.assess.memorisation import pick_cells, search_copies
 from cytobalance.assess.picks import PAIRS, read_picks, write_picks
 from cytobalance.assess.selection import ClassCells
-from cytobalance.assess.training_log import Progress
-from cytobalance.assess.training_sheet import draw_progress_sheet
+from cytobalance.assess.training_log import Drawings
+from cytobalance.assess.training_sheet import draw_training_sheet
 from cytobalance.curation.census_sheet import draw_class_counts, draw_samples
 from cytobalance.curation.copies_sheet import draw_gallery, draw_review
 from cytobalance.draw.montage import enlarge, montage
@@ -170,12 +170,12 @@ def test_a_dollar_is_drawn_as_one(tmp_path):
     assert widths[0] > widths[1] + 10  # a formula would have no `$`, and lean
 
 
-def test_progress_sheet_shows_eight_moments_with_the_first_and_the_last(tmp_path):
+def test_training_sheet_shows_eight_moments_with_the_first_and_the_last(tmp_path):
     images = np.full((12, 2, 4, 16, 16, 3), 90, np.uint8)
     images[0, 0, :2], images[11, 1, :2], images[:, :, 2:] = RED, BLUE, GREEN
-    progress = Progress(np.arange(12) * 10, images)
+    drawings = Drawings(np.arange(12) * 10, images)
     path = tmp_path / "training.png"
-    draw_progress_sheet(progress, ("basophil", "monoblast"), path, "t", False)
+    draw_training_sheet(drawings, ("basophil", "monoblast"), path, "t", False)
     red, blue = pixels_of(path, RED), pixels_of(path, BLUE)
     assert len(red) == len(blue) == 2 * 80 * 80
     # First and last column, first and second row; the third latent is not shown.
@@ -183,7 +183,7 @@ def test_progress_sheet_shows_eight_moments_with_the_first_and_the_last(tmp_path
     assert len(pixels_of(path, GREEN)) == 0
     assert len(pixels_of(path, (90, 90, 90))) == (8 * 2 - 2) * 2 * 80 * 80
     first = path.read_bytes()
-    draw_progress_sheet(progress, ("basophil", "monoblast"), path, "t", False)
+    draw_training_sheet(drawings, ("basophil", "monoblast"), path, "t", False)
     assert path.read_bytes() == first
 
 

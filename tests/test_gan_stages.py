@@ -138,7 +138,7 @@ def test_two_processes_train_and_generate_as_one_does(tmp_path):
     said = run_shared("train_gan.py", shared)
     assert said.count("4 iterations; wrote") == 1  # the first process speaks for all
     one, two = (
-        np.load(folder / MODEL / "progress.npy").astype(int)
+        np.load(folder / MODEL / "drawings.npy").astype(int)
         for folder in (alone, shared)
     )
     assert np.abs(one - two).max() <= 2  # sums in another order, then grey levels
@@ -146,7 +146,7 @@ def test_two_processes_train_and_generate_as_one_does(tmp_path):
     assert list(one) == list(two)
     np.testing.assert_allclose(one["wasserstein"], two["wasserstein"], rtol=0.01)
 
-    for name in ("generator.pt", "losses.csv", "progress.csv", "progress.npy"):
+    for name in ("generator.pt", "losses.csv", "drawings.csv", "drawings.npy"):
         (shared / MODEL / name).write_bytes((alone / MODEL / name).read_bytes())
     finish(launch(SRC / "generate.py", *ITEM, cwd=alone))
     run_shared("generate.py", shared)

@@ -13,13 +13,12 @@ from cytobalance.curation.relabel import MAP_COLUMNS
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.labels import find_labels, read_text
 from cytobalance.sources.lmu import TABLE, name_in_table
+from cytobalance.study import places
 from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError, run_stage
 from cytobalance.study.tables import read_table, write_table
 
-RAW = Path("data/raw")
-INGESTED = Path("data/ingested")
-OUT = Path("data/expert/lmu.csv")
+OUT = places.EXPERT / "lmu.csv"
 
 
 def main() -> None:
@@ -35,14 +34,14 @@ def main() -> None:
 
 def map_source(name: str) -> pd.DataFrame:
     """The second opinions on those images of the source that were ingested."""
-    archive = open_archive(RAW / name)
+    archive = open_archive(places.RAW / name)
     text = read_text(archive, find_labels(archive, TABLE))
     maps = lmu_reannotations(text, name).rename(columns={"file": "place"})
     # The file names `<CODE>/<CODE>_0001.tiff`; archives have folders above, and may
     # hold a folder twice.
-    files = read_table(INGESTED / name / "cells.csv")["file"]
-    places = [name_in_table(file) for file in files]
-    held = pd.DataFrame({"place": places, "file": files})
+    files = read_table(places.ingested(name) / "cells.csv")["file"]
+    names = [name_in_table(file) for file in files]
+    held = pd.DataFrame({"place": names, "file": files})
     gone = int((~maps["place"].isin(held["place"])).sum())
     print(f"{name}: {len(maps)} second opinions, {gone} on images not ingested")
     return maps.merge(held, on="place")[list(MAP_COLUMNS)]

@@ -24,6 +24,7 @@ from cytobalance.classify.ensemble import (
 from cytobalance.classify.reading import BATCH, find_files, read_batches
 from cytobalance.classify.statement import describe_scores
 from cytobalance.sources.entry import is_image_name
+from cytobalance.study import places
 from cytobalance.study.devices import make_deterministic, pick_device
 from cytobalance.study.runtime import StudyError, atomic_file, run_stage, show_progress
 
@@ -38,8 +39,8 @@ def main() -> None:
     networks, about = load_ensemble(options.model, pick_device())
     facts = choose_input(about["inputs"], options.like)
     folder = options.model.resolve()
-    place = f"../../../metrics/classifiers/{folder.name}.json"
-    metrics = folder.joinpath(place).resolve()
+    study = folder.joinpath(*[".."] * len(places.classifier("*").parts))
+    metrics = study.joinpath(places.scores(folder.name)).resolve()
     files, left_out = find_files(options.images)
     tell(f"images are read as: {describe(facts)}, shrunk to {about['size']} px")
     tell(describe_scores(metrics, about))

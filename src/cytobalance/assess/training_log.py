@@ -15,7 +15,7 @@ LOSS_ROWS = 200
 
 
 @dataclass(frozen=True)
-class Progress:
+class Drawings:
     """Cells of the same C latents at T moments of a training.
 
     iterations: int [T], ascending; images: uint8 [T, K, C, S, S, 3], K classes in
@@ -26,17 +26,17 @@ class Progress:
     images: np.ndarray
 
 
-def read_progress(folder: Path, classes: int) -> Progress:
-    """Read progress.npy and progress.csv of models/gan/<protocol>/<gan>.
+def read_drawings(folder: Path, classes: int) -> Drawings:
+    """Read drawings.npy and drawings.csv of models/gan/<protocol>/<gan>.
 
     Raises StudyError where one is missing, or they disagree on moments or classes.
     """
-    table = read_table(folder / "progress.csv")
+    table = read_table(folder / "drawings.csv")
     shape = len(table), classes, None, None, None, 3
-    images = read_array(folder / "progress.npy", shape)
+    images = read_array(folder / "drawings.npy", shape)
     if not images.size:
-        raise damaged(folder / "progress.npy", "holds no cells")
-    return Progress(table["iteration"].to_numpy(), images)
+        raise damaged(folder / "drawings.npy", "holds no cells")
+    return Drawings(table["iteration"].to_numpy(), images)
 
 
 def thin_losses(losses: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cytobalance.assess.training_log import Progress, spread_evenly
+from cytobalance.assess.training_log import Drawings, spread_evenly
 from cytobalance.draw.canvas import LEAST, LEFT, MARGIN, ROW_GAP, TOP, Canvas
 from cytobalance.draw.montage import montage
 from cytobalance.draw.style import class_colours
@@ -11,8 +11,8 @@ MOMENTS, LATENTS = 8, 2  # columns, and cells in each, at most
 GAP = 16  # pixels between moments
 
 
-def draw_progress_sheet(
-    progress: Progress,
+def draw_training_sheet(
+    drawings: Drawings,
     classes: tuple[str, ...],
     path: Path,
     title: str,
@@ -23,8 +23,8 @@ def draw_progress_sheet(
     At most 8 moments are shown, the first and the last among them. simulated: whether
     the GAN learned from simulated cells; marks the sheet.
     """
-    moments = spread_evenly(len(progress.iterations), MOMENTS)
-    images = progress.images[moments][:, :, :LATENTS]
+    moments = spread_evenly(len(drawings.iterations), MOMENTS)
+    images = drawings.images[moments][:, :, :LATENTS]
     tiles = [
         [montage(cells, images.shape[2], LEAST) for cells in moment]
         for moment in images
@@ -36,7 +36,7 @@ def draw_progress_sheet(
     canvas.write(MARGIN, TOP - 26, "iteration", fontsize=10)
     for row, (label, colour) in enumerate(class_colours(classes).items()):
         canvas.head_row(TOP + row * (high + ROW_GAP), high, label, colour, ())
-    for column, iteration in enumerate(progress.iterations[moments]):
+    for column, iteration in enumerate(drawings.iterations[moments]):
         x = LEFT + column * (wide + GAP)
         canvas.write(x, TOP - 26, f"{iteration:,}", fontsize=10)
         for row, tile in enumerate(tiles[column]):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from cytobalance.study import places
 from cytobalance.study.names import Names, compose, find_path
 from cytobalance.study.runtime import StudyError
 from cytobalance.study.sheets import read_sheet
 
-EXPERT_FOLDER = Path("data/expert")
 SHOWN = 20  # faulty rows named in one error; the rest are counted
 
 
@@ -48,7 +48,7 @@ def read_expert_files(
 
 def _find_file(name: str) -> Path:
     """The file `name` in data/expert."""
-    path = find_path(EXPERT_FOLDER, name)
+    path = find_path(places.EXPERT, name)
     if not path.is_file():
         raise StudyError(
             f"{path} is missing; put the file there or take `{name}` "

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cytobalance.study import places
 from cytobalance.study.cells import create_images, read_array
 from cytobalance.study.damage import damaged
 from cytobalance.study.runtime import StudyError
@@ -25,10 +26,10 @@ def check_clusters(
         ("pairs", pairs, ["source_b", "file_b"]),
     ):
         if not pd.MultiIndex.from_frame(table[columns]).isin(known).all():
-            path = Path(f"data/duplicates/{name}.csv")
+            path = places.DUPLICATES / f"{name}.csv"
             raise damaged(path, "names files that data/relabelled.csv does not")
     if clusters.duplicated(CELL).any():
-        raise damaged(Path("data/duplicates/clusters.csv"), "names a file twice")
+        raise damaged(places.DUPLICATES / "clusters.csv", "names a file twice")
 
 
 def take_verdicts(relabelled: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """Experts' relabel maps: applied image by image, refused where they are stale."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -68,9 +66,7 @@ def check_origin(relabelled: pd.DataFrame, ingested: list[pd.DataFrame]) -> None
     """Refuse a data/relabelled.csv of other cells than the sources' cells.csv hold."""
     known = pd.concat(ingested)[CELL]
     if not np.array_equal(relabelled[CELL], known):
-        raise damaged(
-            Path("data/relabelled.csv"), "belongs to other cells than data/ingested"
-        )
+        raise damaged(places.RELABELLED, "belongs to other cells than data/ingested")
 
 
 def settle(maps: pd.DataFrame, rule: str) -> pd.Series:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from cytobalance.simulator.plan import plan_smears
+from cytobalance.study import places
 from cytobalance.study.params import Study
 from cytobalance.study.tables import write_table
 
-EXPERT_MAP = Path("data/expert/simulated.csv")
+EXPERT_MAP = places.EXPERT / "simulated.csv"
 REASONS = {
     "mislabelled": "simulated: published under a type that it is mistaken for",
     "paper_correction": "simulated: the image by which Hazra's Tables 1 and 2 differ",

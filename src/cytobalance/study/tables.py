@@ -90,13 +90,18 @@ FORMS = {
     ),
     # Every GAN has losses of its own.
     places.gan("*", "*") / "losses.csv": Form({"iteration": int}, more=""),
-    places.gan("*", "*") / "progress.csv": Form({"iteration": int}),
+    places.gan("*", "*") / "drawings.csv": Form({"iteration": int}),
 }
 
 
-def columns_of(place: Path) -> tuple[str, ...]:
-    """The declared columns of the table at `place`, a key of FORMS."""
-    return tuple(FORMS[place].columns)
+def form_of(path: Path) -> Form:
+    """The declared form of the table at `path`, or of all tables of a pattern."""
+    return next(form for place, form in FORMS.items() if path.match(str(place)))
+
+
+def columns_of(path: Path) -> tuple[str, ...]:
+    """The declared columns of the table at `path`, as `form_of`."""
+    return tuple(form_of(path).columns)
 
 
 CELL_COLUMNS = columns_of(places.CELL_TABLE)
@@ -110,7 +115,7 @@ def read_table(path: Path) -> pd.DataFrame:
     short, no CSV table, or holds other columns or values than were declared.
     """
     path = Path(path)
-    form = next(form for place, form in FORMS.items() if path.match(str(place)))
+    form = form_of(path)
     with reading(path):
         text = path.read_bytes().decode("utf-8")
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
