@@ -8,6 +8,8 @@ from cytobalance.study.runtime import run_stage
 from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
 
+WHOLE = "all classes"  # a name that no class can have: C-NMC's has one named `all`
+
 
 def main() -> None:
     """Deal whole groups, thin what the study wants rare, and print the counts."""
@@ -16,14 +18,14 @@ def main() -> None:
     check_labels(cells, study.classes, places.CELL_TABLE)
     table = hold_out_cells(cells, study.classes, study.hold_out, study.study.seed)
     counts = count_parts(table, study.classes)
-    counts.loc["all"] = counts.sum()
-    counts.loc["all", "groups"] = table["group"].nunique()
+    counts.loc[WHOLE] = counts.sum()
+    counts.loc[WHOLE, "groups"] = table["group"].nunique()
     print(counts.to_string())
     if study.hold_out.published == "keep":
         report_published(cells, table)
     left_out = int((~table["pool"]).sum())
     print(
-        f"{counts.loc['all', 'thinned']} training cells thinned; protocol `paper` "
+        f"{counts.loc[WHOLE, 'thinned']} training cells thinned; protocol `paper` "
         f"leaves {left_out} cells out of its pool for it"
     )
     write_table(places.HOLD_OUT, table)

@@ -134,6 +134,11 @@ def test_no_duplicates_at_all_is_fine():
     assert len(clusters) == len(review) == 0
 
 
+def test_the_sheet_of_a_study_without_conflicts_is_empty():
+    clusters, review = resolve(members(*SAME), CLASSES, NONE, "drop")
+    assert len(clusters) == 3 and review.empty
+
+
 def test_a_decision_finds_its_file_whichever_way_accents_are_written(
     tmp_path, monkeypatch
 ):

@@ -12,9 +12,10 @@ from PIL import Image
 
 from cytobalance.curation.relabel import relabel_cells
 from cytobalance.simulator.archives import LITTER, render_file, write_source
+from cytobalance.simulator.counts import FULL_COUNTS, type_counts
 from cytobalance.simulator.expert import expert_map
 from cytobalance.simulator.faults import FAULTS
-from cytobalance.simulator.plan import FULL_COUNTS, plan_smears, type_counts
+from cytobalance.simulator.plan import plan_smears
 from cytobalance.sources.archive import open_archive
 from cytobalance.sources.listing import list_source
 from cytobalance.study.params import read_study

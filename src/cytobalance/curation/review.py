@@ -109,7 +109,7 @@ def resolve(
     table["reason"] = _reasons(table, keep, conflict)
     best = ~table["out"] & ~cluster.duplicated() & (rule != "drop")
     table["proposed"] = np.where(best, "keep", "drop")
-    review = table[before > 1].assign(type=table["published"])
+    review = table.assign(type=table["published"])[before > 1]
     by_whom = decisions.set_index(CELL)[["annotator", "date"]]
     review = review.join(by_whom, on=CELL).fillna({"annotator": "", "date": ""})
     return table[list(CLUSTER_COLUMNS)], review[list(REVIEW_COLUMNS)]
@@ -127,7 +127,7 @@ def _count_classes(table, types, live, classes) -> pd.Series:
 def _reasons(table: pd.DataFrame, keep: pd.Series, conflict: pd.Series) -> pd.Series:
     """Why each member goes, "" for those that stay."""
     name = table["source"] + "/" + table["file"]
-    kept = table[keep].assign(name=name).drop_duplicates("cluster").set_index("cluster")
+    kept = table.assign(name=name)[keep].drop_duplicates("cluster").set_index("cluster")
     original = table["cluster"].map(kept["name"])
     exact = table["cluster"].map(kept["cell_id"]) == table["cell_id"]
     copy = np.where(exact, "exact copy of ", "near copy of ") + original.fillna("")

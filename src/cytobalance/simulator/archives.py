@@ -1,6 +1,7 @@
-"""Write simulated smears as each source publishes its own: zip, TIFF tree, or CSV."""
+"""Write simulated cells as each source publishes its own: zip, TIFF tree, or CSV."""
 
 import io
+import struct
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -12,9 +13,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cytobalance.simulator.cell import render_cell
-from cytobalance.simulator.optics import CAMERAS, draw_style
-from cytobalance.simulator.plan import plan_smears
+from cytobalance.simulator.cell import render_cell, render_cutout
+from cytobalance.simulator.cnmc import PRELIMINARY
+from cytobalance.simulator.optics import draw_style
+from cytobalance.simulator.plan import TOP, plan_smears
 from cytobalance.study.params import Study
 from cytobalance.study.runtime import count_cores, random_stream, show_progress
 
@@ -40,13 +42,19 @@ def write_source(study: Study, source: str, folder: Path) -> None:
     """Render `source` of `study` into `folder`, as that source's archive is published.
 
     pbc: PBC_dataset_normal_DIB.zip; lmu: AML-Cytomorphology_LMU/<CODE>/*.tiff and
-    annotations.dat; eone: images/*.jpg and cells.csv. The same study gives the same
-    bytes, whatever the number of processes. The key (`plan_smears`) stays outside.
+    annotations.dat; eone: images/*.jpg and cells.csv; cnmc: C-NMC_Leukemia.zip without
+    the final test set, which has no labels. The same study gives the same bytes,
+    whatever the number of processes. The key (`plan_smears`) stays outside.
     """
     plan = plan_smears(study)
     plan = plan[plan["source"].eq(source)]
     layout = study.sources[source].layout
-    write = {"pbc": _write_pbc, "lmu": _write_lmu, "eone": _write_eone}[layout]
+    write = {
+        "cnmc": _write_cnmc,
+        "eone": _write_eone,
+        "lmu": _write_lmu,
+        "pbc": _write_pbc,
+    }[layout]
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write(study, plan, folder, _render_files(study, plan))
@@ -61,21 +69,26 @@ def render_file(study: Study, row: dict) -> bytes:
         study.simulator.seed, "simulator", "cell", row["source"], row["scene"]
     )
     size = (height + 2 * pad, width + 2 * pad)
-    field = render_cell(row["type"], style, size, rng)
+    render = render_cutout if row["layout"] == "cnmc" else render_cell
+    field = render(row["type"], style, size, rng)
     top = pad + round(row["shift_y"] * height)
     left = pad + round(row["shift_x"] * width)
     pixels = field[top : top + height, left : left + width]
     if row["fault"] == "near_copy":
         pixels = np.clip(np.rint(pixels * row["gain"]), 0, 255).astype(np.uint8)
-    return _damage(_encode(pixels, row, style.camera is CAMERAS["lmu"]), row["damage"])
+    return _damage(_encode(pixels, row), row["damage"])
 
 
-def _encode(pixels: np.ndarray, row: dict, tiff: bool) -> bytes:
+def _encode(pixels: np.ndarray, row: dict) -> bytes:
     """Encode as the source does; a near copy with another quality or compression."""
     stream = io.BytesIO()
     copy = row["fault"] == "near_copy"
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    if not tiff:
+    if row["layout"] == "cnmc":
+        image.save(stream, "BMP")
+        bmp = stream.getvalue()
+        return _lengthen_header(bmp) if PRELIMINARY in row["file"] else bmp
+    if row["layout"] != "lmu":
         quality = COPY_QUALITY if copy else QUALITY[row["layout"]]
         image.save(stream, "JPEG", quality=quality)
         return stream.getvalue()
@@ -86,6 +99,15 @@ def _encode(pixels: np.ndarray, row: dict, tiff: bool) -> bytes:
     kind = "tiff_adobe_deflate" if copy else "tiff_lzw"
     image.save(stream, "TIFF", compression=kind, tiffinfo={317: 2})
     return stream.getvalue()
+
+
+def _lengthen_header(bmp: bytes) -> bytes:
+    """A BMP with 138 bytes before its pixels, not 54: C-NMC's preliminary set."""
+    pixels = bmp[54:]
+    first = struct.pack("<2sIII", b"BM", 138 + len(pixels), 0, 138)
+    # BITMAPV5HEADER: the old header's fields, no masks, sRGB, no end points or gamma.
+    second = struct.pack("<I", 124) + bmp[18:54] + bytes(16) + b"BGRs" + bytes(64)
+    return first + second + pixels
 
 
 def _damage(data: bytes, kind: str) -> bytes:
@@ -119,6 +141,24 @@ def _write_pbc(study, plan, folder: Path, files) -> None:
             archive.writestr(_member(file), data)
         for file in LITTER:
             archive.writestr(_member(file), _LITTER_BYTES)
+
+
+def _write_cnmc(study, plan, folder: Path, files) -> None:
+    """One zip, as people share the set; black borders make it a tenth of its files."""
+    rows = plan[plan["file"].str.contains(PRELIMINARY)]
+    table = pd.DataFrame(
+        {
+            "Patient_ID": rows["uid"],
+            "new_names": rows["file"].str.rsplit("/", n=1).str[1],
+            "labels": rows["code"].eq("all").astype(int),
+        }
+    )
+    path = folder / "C-NMC_Leukemia.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, data in files:
+            archive.writestr(_member(file), data, zipfile.ZIP_DEFLATED)
+        text = table.to_csv(index=False, lineterminator="\n")
+        archive.writestr(_member(f"{TOP['cnmc']}{PRELIMINARY}_labels.csv"), text)
 
 
 def _member(file: str) -> zipfile.ZipInfo:

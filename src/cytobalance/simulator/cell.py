@@ -28,8 +28,7 @@ def render_cell(
     """
     height, width = size
     um = 1 / style.camera.um_per_pixel
-    form = lean_form(draw_form(name, rng), name, style.kinship, style.kin)
-    radius = 0.5 * um * style.cell_size * max(1.6, draw_trait(form.diameter, rng))
+    form, radius = _draw_size(name, style, rng)
     centre = np.array([width, height]) / 2 + rng.normal(size=2) * 0.018 * min(size)
     dyes = np.zeros((height, width, len(DYES)), np.float32)
     dyes[..., HAEMOGLOBIN] = draw_red_cells(size, style, centre, radius, rng)
@@ -42,6 +41,36 @@ def render_cell(
             _add_cell(dyes, MORPHOLOGY["platelet"], where, 1.5 * um, style, rng)
     _add_cell(dyes, form, centre, radius, style, rng)
     return expose(dyes, style, rng)
+
+
+def render_cutout(
+    name: str, style: Style, size: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """A cell of type `name` alone, cut out along its outline on black, as C-NMC's.
+
+    Arguments and result as of `render_cell`.
+    """
+    um = 1 / style.camera.um_per_pixel
+    form, radius = _draw_size(name, style, rng)
+    half = min(int(radius * (1.2 + 3 * form.rough)) + 6, min(size) // 2)
+    cover, dyes = _paint(form, (2 * half, 2 * half), radius, um, style, rng)
+    # A segmentation is out by a little, now inside and now outside of the outline.
+    ragged = np.clip(0.5 + 0.15 * shapes.grain(rng, cover.shape, 1.2 * um), 0.2, 0.8)
+    inside = shapes.blur(cover, 0.3 * um) > ragged
+    field = np.zeros((*size, 3), np.uint8)
+    away = np.clip(rng.normal(size=2), -2, 2) * 0.008 * min(size)
+    most = np.array(size) - 2 * half
+    top, left = np.clip(np.round(most / 2 + away), 0, most).astype(int)
+    cell = expose(dyes, style, rng) * inside[..., None]
+    field[top : top + 2 * half, left : left + 2 * half] = cell
+    return field
+
+
+def _draw_size(name: str, style: Style, rng) -> tuple[Morphology, float]:
+    """The form of a patient's cell of type `name`, and its radius in pixels."""
+    form = lean_form(draw_form(name, rng), name, style.kinship, style.kin)
+    um = 1 / style.camera.um_per_pixel
+    return form, 0.5 * um * style.cell_size * max(1.6, draw_trait(form.diameter, rng))
 
 
 def _add_neighbour(dyes, style: Style, centre, radius: float, rng) -> None:

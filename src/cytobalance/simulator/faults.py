@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from cytobalance.simulator import cnmc
 from cytobalance.study.params import Study
 from cytobalance.study.runtime import StudyError, random_stream
 from cytobalance.taxonomy import CODES
@@ -12,7 +13,7 @@ FAULTS = {
     "": True,  # a sound file
     "mislabelled": True,  # wrong published label; the expert map puts it right
     "paper_correction": True,  # the neutrophil that Hazra's counts show was moved
-    "exact_copy": False,  # the same bytes under another name
+    "exact_copy": False,  # the same bytes under another name, in C-NMC another subject
     "near_copy": False,  # re-encoded, shifted by 1 to 3 % of the side
     "cross_class": False,  # one cell under two classes, no expert's decision: both go
     "unreadable": False,
@@ -61,19 +62,30 @@ def plant_faults(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
         shift_y=0.0,
         gain=1.0,
     )
-    sources = list(dict.fromkeys(cells["source"]))
+    layouts = dict(zip(cells["source"], cells["layout"], strict=True))
+    sources, smears = list(layouts), [s for s in layouts if layouts[s] != "cnmc"]
+    if not smears and (faults.mislabelled or faults.cross_class):
+        raise StudyError(
+            "simulator.faults: in C-NMC the label is the patient's, so no cell of it "
+            "is mislabelled or in two classes; set mislabelled and cross_class to 0"
+        )
     _correct_as_paper(cells, rng)
     for turn in range(faults.mislabelled):
-        _mislabel(cells, sources[turn % len(sources)], rng)
+        _mislabel(cells, smears[turn % len(smears)], rng)
     extra: list[dict] = []
     for fault, count in (
         ("exact_copy", faults.exact_copies),
         ("near_copy", faults.near_copies),
         ("unreadable", faults.unreadable),
     ):
-        taken = {row["of"] for row in extra}
+        taken = {*(row["of"] for row in extra), *cells["of"]}
         for turn in range(count):
-            row = _pick(cells, sources[turn % len(sources)], taken, rng)
+            source = sources[turn % len(sources)]
+            if fault == "exact_copy" and layouts[source] == "cnmc":
+                if not cnmc.plant_copy(cells, source, rng):
+                    raise _too_many(source)
+                continue
+            row = _pick(cells, source, taken, rng)
             row |= {"fault": fault, "of": row["key"], "key": f"{fault}/{turn}"}
             taken.add(row["of"])
             if fault == "near_copy":

@@ -1,4 +1,4 @@
-"""What a haematologist sees in each of the 19 types: one table of traits."""
+"""What a haematologist sees in each type of cell: one table of traits."""
 
 import numpy as np
 
@@ -226,6 +226,35 @@ MORPHOLOGY: dict[str, Morphology] = {
         density=(0.62, 0.10),
         chromatin=(1.1, 0.22),
         rough=0.12,
+    ),
+    # C-NMC 2019: lymphoblasts (ALL) and normal B-lymphoid precursors (HEM). They differ
+    # in degree alone and overlap in each trait: a blast tends to be larger, its
+    # chromatin finer, its nucleus less regular, its rim of cytoplasm thinner.
+    "all": Morphology(
+        diameter=(13.0, 1.7),
+        nucleus="kidney",
+        fill=(0.90, 0.03),
+        indent=(0.12, 0.09),
+        density=(0.84, 0.07),
+        chromatin=(0.42, 0.17),
+        nucleoli=(0, 2),
+        nucleolus=1.4,
+        basic=(0.48, 0.10),
+        rough=0.035,
+        vacuoles=(0, 1),
+    ),
+    "hem": Morphology(
+        diameter=(11.2, 1.3),
+        nucleus="round",
+        fill=(0.87, 0.035),
+        indent=(0.05, 0.05),
+        density=(0.94, 0.07),
+        chromatin=(0.62, 0.23),
+        nucleoli=(0, 1),
+        nucleolus=1.2,
+        eccentric=0.08,
+        basic=(0.42, 0.10),
+        rough=0.028,
     ),
 }
 

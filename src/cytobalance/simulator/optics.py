@@ -35,7 +35,8 @@ class Camera:
     neighbours: float  # mean number of further white cells
 
 
-# Sizes are the published ones (pbc, lmu); eone's set is private: a 4:3 camera (ours).
+# Sizes are the published ones (pbc, lmu, cnmc); eone's set is private: a 4:3 camera
+# (ours). C-NMC's cells are cut out, so nothing lies around them.
 # Marrow (eone) is crowded, blood (pbc) is not; LMU's scanner gives a grey-yellow field.
 CAMERAS = {
     "pbc": Camera(
@@ -73,6 +74,18 @@ CAMERAS = {
         vignette=0.10,
         crowd=0.65,
         neighbours=0.8,
+    ),
+    "cnmc": Camera(
+        size=(450, 450),
+        um_per_pixel=0.068,
+        light=(240.0, 226.0, 240.0),
+        stain=(0.80, 1.10, 0.90, 0.0),
+        blur=0.14,
+        noise=1.2,
+        noise_grain=2.0,
+        vignette=0.02,
+        crowd=0.0,
+        neighbours=0.0,
     ),
 }
 

@@ -5,36 +5,13 @@ import math
 import numpy as np
 import pandas as pd
 
+from cytobalance.simulator import cnmc
+from cytobalance.simulator.counts import type_counts
 from cytobalance.simulator.faults import plant_faults
 from cytobalance.study.params import Study
 from cytobalance.study.runtime import random_stream
 from cytobalance.taxonomy import CODES
 
-# Hazra 2022, Table 1 (33,177 cells), dealt to its three sources; derived, since the
-# paper prints only the margins (eone 12,756, lmu 10,300, pbc 10,121: section 2.1).
-# Each source keeps to its own codes, no entry exceeds what the published sets hold,
-# and eone has 17 types: all but monoblast and smudge cell, which are LMU's.
-FULL_COUNTS: dict[str, dict[str, int]] = {
-    "basophil": {"eone": 464, "lmu": 60, "pbc": 700},
-    "eosinophil": {"eone": 1358, "lmu": 330, "pbc": 1850},
-    "erythroblast": {"eone": 587, "lmu": 60, "pbc": 900},
-    "immature_granulocyte": {"eone": 1161, "lmu": 0, "pbc": 1720},
-    "myelocyte": {"eone": 4, "lmu": 35, "pbc": 0},
-    "metamyelocyte": {"eone": 2, "lmu": 11, "pbc": 0},
-    "lymphocyte": {"eone": 493, "lmu": 0, "pbc": 720},
-    "lymphocyte_atypical": {"eone": 1, "lmu": 6, "pbc": 0},
-    "lymphocyte_typical": {"eone": 1318, "lmu": 2500, "pbc": 0},
-    "monoblast": {"eone": 0, "lmu": 26, "pbc": 0},
-    "monocyte": {"eone": 440, "lmu": 1300, "pbc": 843},
-    "myeloblast": {"eone": 904, "lmu": 2200, "pbc": 0},
-    "neutrophil": {"eone": 1328, "lmu": 0, "pbc": 1988},
-    "neutrophil_band": {"eone": 12, "lmu": 70, "pbc": 0},
-    "neutrophil_segmented": {"eone": 3734, "lmu": 3612, "pbc": 0},
-    "platelet": {"eone": 939, "lmu": 0, "pbc": 1400},
-    "promyelocyte": {"eone": 9, "lmu": 60, "pbc": 0},
-    "promyelocyte_bilobed": {"eone": 2, "lmu": 15, "pbc": 0},
-    "smudge_cell": {"eone": 0, "lmu": 15, "pbc": 0},
-}
 # The PBC set's class folders (Acevedo 2020), finer than our types only by prefix.
 PBC_FOLDERS = {
     "immature_granulocyte": "ig",
@@ -49,9 +26,11 @@ TOP = {
     "pbc": "PBC_dataset_normal_DIB/",
     "lmu": "AML-Cytomorphology_LMU/",
     "eone": "images/",
+    "cnmc": "C-NMC_Leukemia/",
 }
 # One row a file. `type` is the truth, `published` the type that the archive claims,
-# `fault` empty or a name of faults.FAULTS, `of` the file that a copy was made from.
+# `fault` empty or a name of faults.FAULTS, `of` the file that a copy was made from,
+# `uid` C-NMC's name of the image, with the subject that it is published under.
 PLAN_COLUMNS = (
     "source",
     "layout",
@@ -67,6 +46,7 @@ PLAN_COLUMNS = (
     "shift_y",
     "gain",
     "damage",
+    "uid",
 )
 
 
@@ -85,44 +65,22 @@ def plan_smears(study: Study) -> pd.DataFrame:
     if not sources:
         return pd.DataFrame(columns=list(PLAN_COLUMNS))
     scenes = [_plan_source(study, name, layout) for name, layout in sources.items()]
-    files = plant_faults(study, pd.concat(scenes, ignore_index=True))
+    scenes = pd.concat(scenes, ignore_index=True).fillna("")  # columns of C-NMC alone
+    files = plant_faults(study, scenes)
     files = pd.concat(
         [_name_files(study, rows) for _, rows in files.groupby("source", sort=False)]
     )
     files["place"] = files["source"].map(list(sources).index)
-    files["of"] = files["of"].map(files.set_index("key")["file"]).fillna("")
+    files["of"] = files["of"].map(files.set_index("key")["file"])
+    files = files.reindex(columns=[*PLAN_COLUMNS, "place"]).fillna("")
     files = files.sort_values(["place", "file"], ignore_index=True)
     return files[list(PLAN_COLUMNS)]
 
 
-def type_counts(study: Study, layout: str) -> dict[str, int]:
-    """Cells of each type that a source of `layout` holds, after every correction.
-
-    Each type's total is Hazra's Table 1 times `simulator.scale` (at least 2 where the
-    table has any), dealt to the three layouts by largest remainders; the types of
-    `true_counts` keep the table's own numbers.
-    """
-    counts = {}
-    for name, full in FULL_COUNTS.items():
-        total = sum(full.values())
-        if name not in study.simulator.true_counts:
-            total = max(2, round(total * study.simulator.scale))
-        counts[name] = _share_out(full, total)[layout]
-    return counts
-
-
-def _share_out(full: dict[str, int], total: int) -> dict[str, int]:
-    """`total` in the proportions of `full`, whole numbers by largest remainders."""
-    exact = {key: total * value / sum(full.values()) for key, value in full.items()}
-    shares = {key: math.floor(value) for key, value in exact.items()}
-    order = sorted(full, key=lambda key: shares[key] - exact[key])
-    for key in order[: total - sum(shares.values())]:
-        shares[key] += 1
-    return shares
-
-
 def _plan_source(study: Study, source: str, layout: str) -> pd.DataFrame:
     """The source's cells without faults: one row a scene, with its patient."""
+    if layout == "cnmc":
+        return cnmc.plan_cells(study, source)
     counts = type_counts(study, layout)
     types = [name for name, count in counts.items() for _ in range(count)]
     numbers = [number for count in counts.values() for number in range(count)]
@@ -158,6 +116,8 @@ def _name_files(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
     """Give one source's files their codes and names, in the archive's own manner."""
     rows = rows.copy()
     source, layout = rows["source"].iloc[0], rows["layout"].iloc[0]
+    if layout == "cnmc":
+        return cnmc.name_files(study, rows, TOP[layout])
     code_of = {name: code for code, name in CODES[layout].items()}
     rows["code"] = rows["published"].map(code_of)
     rng = random_stream(study.simulator.seed, "simulator", "files", source)

@@ -72,7 +72,7 @@ Classifier = Literal["sequential_cnn"]
 # The readers of sources/listing.py. Those without codes of their own need `codes`.
 Layout = Literal["bloodmnist", "cnmc", "eone", "folder", "lmu", "mll", "pbc", "table"]
 UNCODED = ("cnmc", "folder", "table")
-SIMULATED = ("eone", "lmu", "pbc")
+SIMULATED = ("cnmc", "eone", "lmu", "pbc")
 
 
 class Group(BaseModel):
@@ -147,7 +147,7 @@ class Simulator(Group):
     """Simulated smears: how many cells and patients, and which faults."""
 
     seed: Seed
-    scale: Annotated[float, Field(gt=0, le=1)]  # of Hazra's Table 1
+    scale: Annotated[float, Field(gt=0, le=1)]  # of Hazra's Table 1, of C-NMC's counts
     # Types that are not scaled.
     true_counts: Annotated[tuple[Literal[TYPES], ...], Field(strict=False)]
     cells_per_patient: whole(1, 100_000)
