@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from cytobalance.curation.classes import name_classes
 from cytobalance.curation.duplicates import (
     PAIR_COLUMNS,
     Previews,
@@ -25,7 +26,6 @@ from cytobalance.study import places
 from cytobalance.study.runtime import atomic_folder, run_stage
 from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import read_table, write_table
-from cytobalance.taxonomy import name_classes
 
 # More near copies than so many of one cell, or than this part of all cells (and so
 # many), are no accident: PBC has 2 in 9,382, and the 106 of C-NMC are exact.

@@ -6,7 +6,9 @@ import pytest
 import sklearn.metrics
 
 from cytobalance.evaluate.classification import (
+    average_precision,
     count_confusion,
+    roc_area,
     score_classes,
     score_overall,
     top_confusions,
@@ -48,6 +50,17 @@ def test_scores_agree_with_scikit_learn_and_imbalanced_learn():
     for i in range(4):
         one = sklearn.metrics.accuracy_score(label == i, said == i)
         assert ours["accuracy"][i] == pytest.approx(one)
+
+
+def test_ranking_agrees_with_scikit_learn_where_scores_tie():
+    stream = np.random.default_rng(5)
+    for digits in (1, 6):
+        positive = stream.random(200) < 0.2
+        score = (stream.random(200) + 0.3 * positive).round(digits)
+        area = sklearn.metrics.roc_auc_score(positive, score)
+        assert roc_area(positive, score) == pytest.approx(area, abs=1e-12)
+        mean = sklearn.metrics.average_precision_score(positive, score)
+        assert average_precision(positive, score) == pytest.approx(mean, abs=1e-12)
 
 
 def test_specificity_counts_false_alarms_of_the_other_classes():

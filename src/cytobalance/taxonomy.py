@@ -1,7 +1,5 @@
 """The one table of cell types, classes, colours and the sources' own codes."""
 
-import pandas as pd
-
 # The 19 types of Hazra 2022, Table 1, in the order of the 12 classes they join.
 TYPES = (
     "basophil",
@@ -107,15 +105,6 @@ CODES: dict[str, dict[str, str | None]] = {
     # EONE Laboratories' set is private; our layout writes the type's own name.
     "eone": {name: name for name in TYPES},
 }
-
-
-def name_classes(types: pd.Series, classes: dict[str, tuple[str, ...]]) -> pd.Series:
-    """The class of each type; a type of no class stands for itself, as `type <name>`.
-
-    classes: class -> types.
-    """
-    class_of = {kind: label for label, kinds in classes.items() for kind in kinds}
-    return types.map(lambda kind: class_of.get(kind, f"type {kind}"))
 
 
 def readable(name: str) -> str:

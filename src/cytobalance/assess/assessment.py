@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import precision_recall_fscore_support
 
 from cytobalance.assess.distributions import (
     DISTANCES,
@@ -39,6 +38,11 @@ from cytobalance.assess.notes import (
     note_missing,
 )
 from cytobalance.assess.selection import ClassCells
+from cytobalance.evaluate.classification import (
+    count_confusion,
+    mean_of_defined,
+    score_classes,
+)
 
 
 def assess_gan(
@@ -142,20 +146,18 @@ def _score_labels(told: dict[str, View], labels, overall, classes) -> None:
     """Ask the classifier for the label each synthetic cell was made for (Table 6)."""
     wanted = np.concatenate([np.full(len(told[c]), k) for k, c in enumerate(labels)])
     said = np.concatenate([view.logits.argmax(1) for view in told.values()])
-    made = np.unique(wanted)
-    overall |= dict.fromkeys(("label_accuracy", *LABELLED))
-    for label in labels:
-        classes[label] |= dict.fromkeys(LABELLED)
-    if not len(made):
+    if not len(wanted):
+        overall |= dict.fromkeys(("label_accuracy", *LABELLED))
+        for label in labels:
+            classes[label] |= dict.fromkeys(LABELLED)
         return
-    scores = precision_recall_fscore_support(
-        wanted, said, labels=made, zero_division=0.0
-    )[:3]
     overall["label_accuracy"] = (wanted == said).mean()
-    for name, values in zip(LABELLED, scores, strict=True):
-        overall[name] = values.mean()
-        for k, value in zip(made, values, strict=True):
-            classes[labels[k]][name] = value
+    scores = score_classes(count_confusion(wanted, said, len(labels)))
+    for name in LABELLED:
+        values = scores[name.removeprefix("label_")]
+        overall[name] = mean_of_defined(values)
+        for label, value in zip(labels, values, strict=True):
+            classes[label][name] = value if np.isfinite(value) else None
 
 
 def _score_pairs(cells, searches, features, device, overall, classes, notes) -> None:

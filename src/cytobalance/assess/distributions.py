@@ -1,27 +1,11 @@
-"""Distances between the distributions of real and of synthetic cells."""
+"""Distances between the distributions of real and of synthetic cells.
+
+Each function imports its part of torch-fidelity, which is slow to import: it brings
+torchvision.
+"""
 
 import numpy as np
 import torch
-from torch_fidelity.metric_fid import (
-    KEY_METRIC_FID,
-    fid_features_to_statistics,
-    fid_statistics_to_metric,
-)
-from torch_fidelity.metric_isc import (
-    KEY_METRIC_ISC_MEAN,
-    KEY_METRIC_ISC_STD,
-    isc_features_to_metric,
-)
-from torch_fidelity.metric_kid import (
-    KEY_METRIC_KID_MEAN,
-    KEY_METRIC_KID_STD,
-    kid_features_to_metric,
-)
-from torch_fidelity.metric_prc import (
-    KEY_METRIC_PRECISION,
-    KEY_METRIC_RECALL,
-    prc_features_to_metric,
-)
 
 DISTANCES = ("fid", "kid_mean", "kid_sd", "precision", "recall", "density", "coverage")
 # Fewer cells than this give no distribution to compare.
@@ -37,8 +21,10 @@ def frechet_distance(real: np.ndarray, synthetic: np.ndarray) -> float:
 
     Meaningful only with more cells than features on both sides.
     """
-    statistics = [fid_features_to_statistics(_tensor(x)) for x in (real, synthetic)]
-    return fid_statistics_to_metric(*statistics, verbose=False)[KEY_METRIC_FID]
+    from torch_fidelity import metric_fid as fid
+
+    statistics = [fid.fid_features_to_statistics(_tensor(x)) for x in (real, synthetic)]
+    return fid.fid_statistics_to_metric(*statistics, verbose=False)[fid.KEY_METRIC_FID]
 
 
 def kernel_distance(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, float]:
@@ -47,13 +33,15 @@ def kernel_distance(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, flo
     A subset is half of the smaller set, at most 1,000. Unbiased, so that it may fall
     just below 0, and works with few cells.
     """
-    found = kid_features_to_metric(
+    from torch_fidelity import metric_kid as kid
+
+    found = kid.kid_features_to_metric(
         _tensor(synthetic),
         _tensor(real),
         kid_subset_size=min(1000, min(len(real), len(synthetic)) // 2),
         verbose=False,
     )
-    return found[KEY_METRIC_KID_MEAN], found[KEY_METRIC_KID_STD]
+    return found[kid.KEY_METRIC_KID_MEAN], found[kid.KEY_METRIC_KID_STD]
 
 
 def inception_score(logits: np.ndarray) -> tuple[float, float | None]:
@@ -64,10 +52,12 @@ def inception_score(logits: np.ndarray) -> tuple[float, float | None]:
     5,000 become fewer where one would hold less than CELLS_OF_PART cells a class of
     the network; of one part alone there is no deviation.
     """
+    from torch_fidelity import metric_isc as isc
+
     parts = min(PARTS, len(logits) // (CELLS_OF_PART * logits.shape[1])) or 1
-    found = isc_features_to_metric(_tensor(logits), splits=parts)
-    deviation = found[KEY_METRIC_ISC_STD] if parts > 1 else None
-    return found[KEY_METRIC_ISC_MEAN], deviation
+    found = isc.isc_features_to_metric(_tensor(logits), splits=parts)
+    deviation = found[isc.KEY_METRIC_ISC_STD] if parts > 1 else None
+    return found[isc.KEY_METRIC_ISC_MEAN], deviation
 
 
 def precision_recall(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, float]:
@@ -76,8 +66,10 @@ def precision_recall(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, fl
     Precision: share of synthetic cells inside the real manifold. Recall: share of
     real cells inside the synthetic one; a collapsed GAN has little of it.
     """
-    found = prc_features_to_metric(_tensor(synthetic), _tensor(real), verbose=False)
-    return found[KEY_METRIC_PRECISION], found[KEY_METRIC_RECALL]
+    from torch_fidelity import metric_prc as prc
+
+    found = prc.prc_features_to_metric(_tensor(synthetic), _tensor(real), verbose=False)
+    return found[prc.KEY_METRIC_PRECISION], found[prc.KEY_METRIC_RECALL]
 
 
 def density_coverage(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, float]:

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from cytobalance.study.runtime import StudyError, random_stream
 from cytobalance.study.settings import HoldOut
@@ -15,9 +13,6 @@ DEALS = 10
 NEAR_ENOUGH = 0.01
 # Cost of a class that misses a part: above any sum of squared errors of fractions.
 MISSING = 1e3
-# Nodes of the exact search at most: a bound that no clock moves. It is far above what
-# real groups take, and keeps a riddle made to be hard from hanging the stage.
-NODES = 100_000
 # What counts where a group holds cells of several published parts: the last of them.
 STRICTNESS = ("", "train", "validation", "test")
 
@@ -150,7 +145,9 @@ def _deal(
         if (held > 0).all() and (np.abs(held - wanted) <= near).all():
             break
     if best_cost >= MISSING:
-        best = _repair(best, counts, shares > 0, classes)
+        from cytobalance.balance.repair import repair_deal  # slow to import
+
+        best = repair_deal(best, counts, shares > 0, classes, PARTS)
         _improve(best, counts, wanted, shares > 0)
     return np.array(PARTS, dtype=object)[best][codes]
 
@@ -183,65 +180,6 @@ def _improve(
         held[dealt[group]] -= counts[group]
         held[part] += counts[group]
         dealt[group] = part
-
-
-def _repair(
-    dealt: np.ndarray, counts: np.ndarray, legal: np.ndarray, classes: tuple[str, ...]
-) -> np.ndarray:
-    """A deal with every class in every part, and the fewest groups moved from `dealt`.
-
-    dealt: int [G]; counts: [G, C]; legal: bool [G, parts]; returns int [G]. An exact
-    search: groups of the same classes and legal parts are one kind, of which the
-    integer program chooses how many each part gets. Raises StudyError where no deal
-    exists.
-    """
-    traits = np.hstack([counts > 0, legal])
-    kinds, kind = np.unique(traits, axis=0, return_inverse=True)
-    now = np.zeros((len(kinds), len(PARTS)))
-    np.add.at(now, (kind, dealt), 1)
-    has, open_to = kinds[:, : len(classes)].T, kinds[:, len(classes) :]
-    # Variables: groups of each kind in each part, then those that came new to it.
-    size = now.size
-    each, none = sparse.eye_array(size), np.full(size, np.inf)
-    whole = sparse.kron(sparse.eye_array(len(kinds)), np.ones((1, len(PARTS))))
-    parts = sparse.kron(has.astype(float), sparse.eye_array(len(PARTS)))
-    found = milp(
-        np.repeat([0.0, 1.0], size),
-        integrality=np.ones(2 * size),
-        bounds=Bounds(0, np.append(np.where(open_to, np.inf, 0), none)),
-        constraints=[
-            LinearConstraint(_widen(whole), now.sum(1), now.sum(1)),
-            LinearConstraint(_widen(parts), 1),
-            LinearConstraint(sparse.hstack([each, -each]), ub=now.ravel()),
-        ],
-        options={"node_limit": NODES},
-    )
-    if found.x is None:
-        held = np.stack([counts[dealt == p].sum(0) for p in range(len(PARTS))])
-        part, label = np.argwhere(held == 0)[0]
-        raise StudyError(
-            f"class {classes[label]}: no deal of whole groups "
-            f"{'exists' if found.status == 2 else 'was found'} that gives it "
-            f"{PARTS[part]} cells and every other class cells of every part, since "
-            "groups hold several classes or keep a published part; add cells of other "
-            "subjects, leave the class out of merge.classes, or let groups of a "
-            "published split go anywhere (hold_out.published: ignore)"
-        )
-    goal = found.x[: now.size].round().astype(int).reshape(now.shape)
-    repaired = dealt.copy()
-    for own in range(len(kinds)):
-        members = np.flatnonzero(kind == own)
-        homeless = []
-        for part in range(len(PARTS)):
-            homeless.extend(members[dealt[members] == part][goal[own, part] :])
-        lacking = np.maximum(goal[own] - now[own].astype(int), 0)
-        repaired[homeless] = np.repeat(np.arange(len(PARTS)), lacking)
-    return repaired
-
-
-def _widen(matrix: sparse.sparray) -> sparse.sparray:
-    """As many columns of zeros behind it."""
-    return sparse.hstack([matrix, sparse.csr_array(matrix.shape)])
 
 
 def _thin(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from cytobalance.study.runtime import random_stream, show_progress
 from cytobalance.study.settings import Augmentation, Oversample
@@ -104,8 +103,7 @@ def plan_adasyn(
     Amounts add up to exactly what is wanted (largest remainders; imbalanced-learn
     rounds each). A class without foreign neighbours gets even amounts, and says so.
     """
-    everyone = NearestNeighbors(n_neighbors=min(neighbours + 1, len(labels)))
-    everyone.fit(features)
+    everyone = _index_neighbours(features, neighbours)
     mixes = []
     for label, count in wanted.items():
         own = np.flatnonzero(labels == label)
@@ -186,9 +184,16 @@ def _neighbours_within(features, own: np.ndarray, neighbours: int) -> np.ndarray
     """
     if len(own) == 1:
         return np.zeros((1, 1), int)
-    search = NearestNeighbors(n_neighbors=min(neighbours + 1, len(own)))
-    search.fit(features[own])
+    search = _index_neighbours(features[own], neighbours)
     return search.kneighbors(features[own], return_distance=False)[:, 1:]
+
+
+def _index_neighbours(features: np.ndarray, neighbours: int):
+    """scikit-learn's search for each cell itself and so many neighbours of it."""
+    from sklearn.neighbors import NearestNeighbors  # slow to import, seldom needed
+
+    search = NearestNeighbors(n_neighbors=min(neighbours + 1, len(features)))
+    return search.fit(features)
 
 
 def _join(mixes: list[Mixes]) -> Mixes:

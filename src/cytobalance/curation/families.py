@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from cytobalance.curation.classes import name_classes
 from cytobalance.study import places
 from cytobalance.study.tables import columns_of
-from cytobalance.taxonomy import name_classes
 
 FAMILY_COLUMNS = columns_of(places.DUPLICATES / "families.csv")
 # In place of a family: this picture was compared with none.

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
-from sklearn.neighbors import NearestNeighbors
 
 from cytobalance.curation.duplicates import PAIR_COLUMNS, Previews, connect
 from cytobalance.curation.families import EMPTY, FAMILY_COLUMNS
@@ -174,6 +173,8 @@ def _find_candidates(
     descriptions: Descriptions, places: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Each place beside its best ROUNDS neighbours, int [K, ROUNDS], -1 for none."""
+    from sklearn.neighbors import NearestNeighbors  # slow to import, seldom needed
+
     near = min(NEIGHBOURS, len(places) - 1)
     if near < 1:
         return np.zeros((2, 0, ROUNDS), int)

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from cytobalance.curation.classes import name_classes
 from cytobalance.curation.expert import name_rows, read_expert_files
 from cytobalance.study import places
 from cytobalance.study.runtime import StudyError
 from cytobalance.study.tables import columns_of
-from cytobalance.taxonomy import TYPES, name_classes
+from cytobalance.taxonomy import TYPES
 
 DECISION_COLUMNS = ("source", "file", "decision", "annotator", "date")
 CLUSTER_COLUMNS = columns_of(places.DUPLICATES / "clusters.csv")

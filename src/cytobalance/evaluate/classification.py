@@ -1,6 +1,7 @@
 """Scores of a confusion matrix, one-vs-rest and macro, for any stack of matrices."""
 
 import numpy as np
+import pandas as pd
 
 # Scores of one class against the rest.
 CLASS_SCORES = ("recall", "precision", "f1", "specificity", "accuracy")
@@ -62,6 +63,27 @@ def score_overall(confusion: np.ndarray) -> dict[str, np.ndarray]:
     return {"accuracy": accuracy} | {
         name: mean_of_defined(classes[source]) for name, source in macro.items()
     }
+
+
+def roc_area(positive: np.ndarray, score: np.ndarray) -> float:
+    """Area under the ROC curve, 0..1, by ranks (Mann and Whitney 1947).
+
+    positive: bool [N], both values present; score: float [N]. A tie counts a half.
+    """
+    hits = positive.sum()
+    above = pd.Series(score).rank()[positive].sum() - hits * (hits + 1) / 2
+    return above / (hits * (len(positive) - hits))
+
+
+def average_precision(positive: np.ndarray, score: np.ndarray) -> float:
+    """Mean over the positives of the precision at each one's score, 0..1.
+
+    positive: bool [N], some true; score: float [N]. The area under the steps of the
+    precision-recall curve; cells of one score enter together.
+    """
+    chosen = pd.Series(-score).rank(method="max")[positive]
+    hits = chosen.rank(method="max")
+    return (hits / chosen).mean()
 
 
 def mean_of_defined(values: np.ndarray) -> np.ndarray:

@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cytobalance.evaluate import calibration
 from cytobalance.evaluate.classification import (
     CLASS_SCORES,
+    average_precision,
     count_confusion,
+    roc_area,
     score_classes,
     score_overall,
     top_confusions,
@@ -109,7 +110,7 @@ def _by_class(predictions, confusion, settings, seed, name) -> dict[str, Any]:
 def _ranking(predictions: Predictions) -> dict[str, list[float | None]]:
     """One-vs-rest AUROC and average precision of every class, mean over trials."""
     scores: dict[str, list[float | None]] = {"auroc": [], "average_precision": []}
-    measures = (roc_auc_score, average_precision_score)
+    measures = (roc_area, average_precision)
     for i in range(len(predictions.classes)):
         own = predictions.label == i
         for key, measure in zip(scores, measures, strict=True):

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import sparse
+from scipy.special import ndtri
 
 from cytobalance.evaluate.predictions import Predictions
 
@@ -42,7 +43,7 @@ def wilson(rate: np.ndarray, total: np.ndarray, confidence: float) -> np.ndarray
     Never empty at rates of 0 and 1 (Wilson 1927, JASA 22:209).
     """
     rate, total = np.asarray(rate, float), np.asarray(total, float)
-    z = stats.norm.ppf((1 + confidence) / 2)
+    z = ndtri((1 + confidence) / 2)  # quantile of the standard normal
     n = np.where(total > 0, total, np.nan)
     centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(rate * (1 - rate) / n + (z / (2 * n)) ** 2)
