@@ -1,7 +1,5 @@
 """Stage `assess`: all that is told of one GAN's cells, in numbers."""
 
-from pathlib import Path
-
 from cytobalance.assess.assessment import assess_gan
 from cytobalance.assess.features import use_weights
 from cytobalance.assess.memorisation import pick_cells, search_copies
@@ -9,7 +7,8 @@ from cytobalance.assess.picks import write_picks
 from cytobalance.assess.selection import select_cells
 from cytobalance.assess.teaching import prepare_lesson, score_teaching
 from cytobalance.assess.training_log import thin_losses
-from cytobalance.classify.networks import load_network
+from cytobalance.classify.classifier import load_classifier
+from cytobalance.study import places
 from cytobalance.study.cells import read_cells
 from cytobalance.study.devices import make_deterministic, pick_device
 from cytobalance.study.metrics import write_metrics
@@ -24,18 +23,18 @@ def main() -> None:
     study = read_settings("assess")
     options = read_item("protocol", "gan")
     protocol, gan = options.protocol, options.gan
-    key = f"{protocol}-{gan}"
+    key = places.key(protocol, gan)
     make_deterministic()
     use_weights(study.assess.weights)
     device = pick_device()
 
-    trained = Path(f"models/gan/{protocol}/{gan}")
+    trained = places.gan(protocol, gan)
     losses = read_table(trained / "losses.csv")
-    cells = read_cells(Path("data/cells"), study.image.size)
-    hold_out = read_table(Path("data/hold_out.csv"))
-    made = Path(f"data/synthetic/{protocol}/{gan}")
+    cells = read_cells(places.CELLS, study.image.size)
+    hold_out = read_table(places.HOLD_OUT)
+    made = places.synthetic(protocol, gan)
     synthetic = read_cells(made, study.image.size)
-    check_labels(cells.table, study.classes, Path("data/cells/cells.csv"))
+    check_labels(cells.table, study.classes, places.CELL_TABLE)
     check_labels(synthetic.table, study.classes, made / "cells.csv")
 
     drawn = select_cells(cells, hold_out, synthetic, protocol, study)
@@ -43,26 +42,25 @@ def main() -> None:
         label: search_copies(own.synthetic, own.training, own.held_out, device)
         for label, own in drawn.items()
     }
-    model = Path(f"models/classifiers/{protocol}-plain-sequential_cnn/trial_0.pt")
-    plain, about = load_network(model, device)
+    model = places.classifier(places.key(protocol, "plain", study.assess.classifier))
+    plain, _ = load_classifier(model / "trial_0.pt", device)
     scores = assess_gan(drawn, searches, plain, study.assess.features, device)
     taught = score_teaching(
         prepare_lesson(cells, hold_out, synthetic, study.classes, device),
         study.classes,
-        about,
-        study.classifier,
+        study.assess_settings,
         seed=derive_seed(study.study.seed, "assess", "tstr"),
         leaked=protocol == "paper",
     )
     scores = join_scores(scores, taught)
     head = {"protocol": protocol, "gan": gan, "features": study.assess.features}
     head["simulated"] = study.simulated
-    write_metrics(Path(f"metrics/gan/{key}.json"), head | scores)
-    write_table(Path(f"plots/losses/{key}.csv"), thin_losses(losses))
+    write_metrics(places.gan_metrics(key), head | scores)
+    write_table(places.gan_losses(key), thin_losses(losses))
     print_scores(scores)
 
     counts = synthetic.table["label"].value_counts()
-    output = Path(f"data/assess/{protocol}/{gan}")
+    output = places.picks(protocol, gan)
     with atomic_folder(output) as folder:
         write_picks(
             folder,
@@ -71,7 +69,7 @@ def main() -> None:
                 for label, own in drawn.items()
             },
         )
-    print(f"wrote metrics/gan/{key}.json, plots/losses/{key}.csv, {output}")
+    print(f"wrote {places.gan_metrics(key)}, {places.gan_losses(key)}, {output}")
 
 
 def join_scores(scores: dict, more: dict) -> dict:

@@ -6,6 +6,7 @@ from cytobalance.evaluate.record import (
     count_cells,
     list_hits,
     list_misses,
+    mean_views,
     read_curves,
 )
 from cytobalance.study import places
@@ -44,6 +45,7 @@ def main() -> None:
         # By this `predict` knows the classifier that these scores are of.
         "predictions": hash_file(places.predictions(key)),
         "cells": count_cells(split, study.classes),
+        "views": mean_views(read_table(places.views(key)), study.classes),
         "test": {
             scope: summarise_scores(cells_of_scope, evaluate, seed, f"{key}/{scope}")
             for scope, cells_of_scope in scopes(test).items()

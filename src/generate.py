@@ -28,7 +28,7 @@ def main() -> None:
     generator, settings = load_generator(weights, study.classes, study.image.size)
     check_room(wanted.values(), settings.latent)
     batch, size = study.generate.batch, study.image.size
-    check_step(batch, settings.width, size, "generate")
+    check_step(batch, settings.width, size, "generate.batch, gan.width")
     generator = generator.to(processes.device)
     seed = derive_seed(study.study.seed, "generate", options.protocol, options.gan)
     output = places.synthetic(options.protocol, options.gan)

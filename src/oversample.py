@@ -1,12 +1,11 @@
 """Stage `oversample`: bring every class to the target without a GAN."""
 
-from pathlib import Path
-
 import numpy as np
 
 from cytobalance.balance.hold_out import visible_cells
 from cytobalance.balance.oversample import oversample_cells
-from cytobalance.balance.target import UNCUT, synthetic_table, wanted_counts
+from cytobalance.balance.target import synthetic_table, wanted_counts
+from cytobalance.study import places
 from cytobalance.study.cells import create_images, read_cells
 from cytobalance.study.options import read_item
 from cytobalance.study.runtime import atomic_folder, run_stage
@@ -15,18 +14,18 @@ from cytobalance.study.tables import check_labels, read_table, write_table
 
 
 def main() -> None:
-    """Write the synthetic cells of one oversampler; none for plain and weighted."""
+    """Write the synthetic cells of one oversampler; `none` makes none."""
     options = read_item("protocol", "oversampler")
     study = read_settings("oversample")
     protocol, oversampler = options.protocol, options.oversampler
 
-    cells = read_cells(Path("data/cells"), study.image.size)
-    check_labels(cells.table, study.classes, Path("data/cells/cells.csv"))
-    hold_out = read_table(Path("data/hold_out.csv"))
+    cells = read_cells(places.CELLS, study.image.size)
+    check_labels(cells.table, study.classes, places.CELL_TABLE)
+    hold_out = read_table(places.HOLD_OUT)
     rows = visible_cells(cells.table, hold_out, protocol)
     labels = cells.table["label"].to_numpy(str)[rows]
     wanted = dict.fromkeys(study.classes, 0)
-    if oversampler not in UNCUT:
+    if oversampler != "none":
         wanted = wanted_counts(
             labels,
             study.classes,
@@ -36,7 +35,7 @@ def main() -> None:
         )
     total = sum(wanted.values())
 
-    output = Path(f"data/synthetic/{protocol}/{oversampler}")
+    output = places.synthetic(protocol, oversampler)
     with atomic_folder(output) as folder:
         images = create_images(folder, total, study.image.size)
         parents = np.zeros(0, int)

@@ -1,19 +1,24 @@
 """Stage `train_classifier`: fit all trials of one classifier and predict."""
 
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 
-from cytobalance.classify.networks import save_network, seed_network
-from cytobalance.classify.training import (
+from cytobalance.classify.cells import (
+    Cells,
     check_split,
     gather_cells,
-    predict_logits,
-    train,
+    tabulate_views,
 )
+from cytobalance.classify.classifier import (
+    Classifier,
+    build_classifier,
+    save_classifier,
+)
+from cytobalance.study import places
 from cytobalance.study.cells import hash_file, read_cells
-from cytobalance.study.devices import check_step, make_deterministic, pick_device
+from cytobalance.study.devices import make_deterministic, pick_device
 from cytobalance.study.inputs import read_inputs
 from cytobalance.study.options import read_item
 from cytobalance.study.runtime import StudyError, atomic_folder, derive_seed, run_stage
@@ -24,72 +29,59 @@ PREDICTED_PARTS = ("test", "validation")
 
 
 def main() -> None:
-    """Train each trial from its own seed; write models, predictions and curves."""
+    """Train each trial from its own seed; write models, predictions, curves, views."""
     options = read_item("protocol", "balancer", "classifier")
-    study = read_settings("train_classifier")
-    key = f"{options.protocol}-{options.balancer}-{options.classifier}"
+    protocol, balancer = options.protocol, options.balancer
+    pair = places.key(balancer, options.classifier)
+    study = read_settings("train_classifier", pair)
+    settings = study.trainings[pair]
+    key = places.key(protocol, pair)
     make_deterministic()
 
-    check_step(
-        study.classifier.batch, study.classifier.width, study.image.size, "classifier"
-    )
-    split, parts = read_parts(study, options.protocol, options.balancer)
-    curves, predictions, networks = [], [], []
-    for trial in range(study.classifier.trials):
+    device = pick_device()
+    split, parts = read_parts(study, protocol, balancer, device)
+    trained, curves, views, predictions = [], [], [], []
+    for trial in range(1 if settings.deterministic else settings.trials):
         # Balancers share a trial's seed, so that they start from the same weights.
         seed = derive_seed(study.study.seed, "classifier", options.classifier, trial)
-        settings = shape_network(study)
-        network = seed_network(options.classifier, settings, seed)
-        network = network.to(parts["train"].images.device)
-        curve = train(
-            network, parts["train"], parts["validation"], study.classifier, seed
+        classifier = build_classifier(
+            settings, len(study.classes), study.image.size, device
         )
-        curves.append(pd.DataFrame(curve).assign(trial=trial))
+        curve, rows = classifier.fit(
+            parts["train"], parts["validation"], study.recipes[balancer], seed
+        )
+        curves.append(in_trial(trial, curve))
+        table = tabulate_views(parts["train"], rows, study.classes)
+        views.append(in_trial(trial, table))
         for part in PREDICTED_PARTS:
-            rows = split[split["part"] == part]
-            logits = predict_logits(
-                network, parts[part].images, study.classifier.precision
-            )
-            predictions.append(tabulate(rows, logits, study.classes, trial))
-        networks.append(network.cpu())
+            chosen = split[split["part"] == part]
+            chances = classifier.chances(parts[part].images)
+            predictions.append(tabulate(chosen, chances, study.classes, trial))
+        trained.append(classifier)
         last = curve[-1]
         print(
             f"trial {trial}: training loss {last['train_loss']:.3f}, "
             f"validation accuracy {last['validation_accuracy']:.3f} at the end"
         )
-    curves = pd.concat(curves)
-    curves.insert(0, "trial", curves.pop("trial"))
-    write_table(Path(f"data/curves/{key}.csv"), curves)
-    path = Path(f"data/predictions/{key}.csv")
-    write_table(path, pd.concat(predictions))
-    about = {
-        "classifier": options.classifier,
-        "settings": shape_network(study),
-        "classes": list(study.classes),
-        "size": study.image.size,
-        "precision": study.classifier.precision,
-        "inputs": read_inputs(Path("data/cells")),
-        # Of these trials together: `predict` takes all of them or none, and ties them
-        # to the metrics of these predictions.
-        "trials": len(networks),
-        "predictions": hash_file(path),
-    }
-    with atomic_folder(Path("models/classifiers") / key) as folder:
-        for trial, network in enumerate(networks):
-            save_network(folder / f"trial_{trial}.pt", network, about)
-    print(f"wrote models/classifiers/{key}, its predictions and its curves")
+    write_table(places.curves(key), pd.concat(curves))
+    write_table(places.views(key), pd.concat(views))
+    write_table(places.predictions(key), pd.concat(predictions))
+    save_trials(key, trained, study)
+    print(f"wrote {places.classifier(key)}, its predictions, its curves and its views")
 
 
-def read_parts(study: View, protocol: str, balancer: str):
+def read_parts(
+    study: View, protocol: str, balancer: str, device: torch.device
+) -> tuple[pd.DataFrame, dict[str, Cells]]:
     """The split's table, and its train, test and validation cells on the device."""
     size = study.image.size
-    cells = read_cells(Path("data/cells"), size)
-    synthetic = read_cells(Path(f"data/synthetic/{protocol}/{balancer}"), size)
-    path = Path(f"data/splits/{protocol}/{balancer}.csv")
+    cells = read_cells(places.CELLS, size)
+    maker = study.recipes[balancer].maker
+    synthetic = read_cells(places.synthetic(protocol, maker), size)
+    path = places.split(protocol, balancer)
     split = read_table(path)
     check_split(split, cells.table, synthetic.table, path)
     check_labels(split, study.classes, path)
-    device = pick_device()
     parts = {}
     for part in ("train", *PREDICTED_PARTS):
         rows = split[split["part"] == part]
@@ -102,25 +94,38 @@ def read_parts(study: View, protocol: str, balancer: str):
     return split, parts
 
 
-def shape_network(study: View) -> dict:
-    """The arguments that build a network of this study."""
-    return {
-        "classes": len(study.classes),
+def save_trials(key: str, trained: list[Classifier], study: View) -> None:
+    """A file a trial, each with what `predict` must know of the training."""
+    about = {
+        "classes": list(study.classes),
         "size": study.image.size,
-        "width": study.classifier.width,
-        "dropout": study.classifier.dropout,
+        "inputs": read_inputs(places.CELLS),
+        # Of these trials together: `predict` takes all of them or none, and ties them
+        # to the metrics of these predictions.
+        "trials": len(trained),
+        "predictions": hash_file(places.predictions(key)),
     }
+    with atomic_folder(places.classifier(key)) as folder:
+        for trial, classifier in enumerate(trained):
+            save_classifier(folder / f"trial_{trial}.pt", classifier, about)
 
 
-def tabulate(rows: pd.DataFrame, logits: torch.Tensor, classes, trial: int):
+def in_trial(trial: int, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """A table of `rows`, with the trial first."""
+    table = pd.DataFrame(rows)
+    table.insert(0, "trial", trial)
+    return table
+
+
+def tabulate(
+    rows: pd.DataFrame, chances: torch.Tensor, classes: tuple[str, ...], trial: int
+) -> pd.DataFrame:
     """Predictions of one part as a table: who, truth, predicted, probabilities."""
     table = rows[["part", "cell_id", "origin", "label"]].reset_index(drop=True)
     table.insert(0, "trial", trial)
-    table["predicted"] = [classes[k] for k in logits.argmax(1).tolist()]
-    chances = pd.DataFrame(
-        logits.softmax(1).cpu().numpy(), columns=[f"p_{label}" for label in classes]
-    )
-    return pd.concat([table, chances], axis=1)
+    table["predicted"] = [classes[k] for k in chances.argmax(1).tolist()]
+    columns = [f"p_{label}" for label in classes]
+    return pd.concat([table, pd.DataFrame(chances.numpy(), columns=columns)], axis=1)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from cytobalance.study.devices import check_step, make_deterministic
 from cytobalance.study.options import read_item
 from cytobalance.study.runtime import atomic_folder, derive_seed, run_stage
 from cytobalance.study.settings import GanGroup
-from cytobalance.study.stages import View, fingerprint_stage, read_settings
+from cytobalance.study.stages import View, fingerprint_stage, gan_module, read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     study = read_settings("train_gan", options.gan)
     settings = study.gan_settings[options.gan]
     make_deterministic()
-    check_step(settings.batch, settings.width, study.image.size, "gan")
+    check_step(settings.batch, settings.width, study.image.size, "gan.batch, gan.width")
 
     processes = start_processes(settings.precision)
     images, labels = read_visible(study, options.protocol)
@@ -99,7 +99,7 @@ def fingerprint(
     digest.update(f"{device.type} {torch.__version__}".encode())
     digest.update(np.ascontiguousarray(images))
     digest.update(np.ascontiguousarray(labels))
-    digest.update("".join(fingerprint_stage("train_gan", gan)).encode())
+    digest.update("".join(fingerprint_stage("train_gan", [gan_module(gan)])).encode())
     return digest.hexdigest()[:16]
 
 

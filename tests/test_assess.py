@@ -36,7 +36,7 @@ from cytobalance.assess.memorisation import closest_pairs, search_copies
 from cytobalance.assess.selection import ClassCells
 from cytobalance.assess.training_log import read_drawings, spread_evenly
 from cytobalance.balance.hold_out import hold_out_cells
-from cytobalance.classify.networks import SequentialCNN, save_network
+from cytobalance.classify.classifier import save_classifier
 from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError, run_stage
 from cytobalance.study.tables import write_table
@@ -523,8 +523,9 @@ def project(tmp_path, monkeypatch):
     study["merge"]["classes"] = {label: [label] for label in CLASSES}
     study["image"]["size"] = SIZE
     study["assess"]["cells"] = 30
-    tiny = {"width": 4, "batch": 16, "epochs": 2, "iterations": 4}
-    study["classifier"] |= tiny
+    tiny = tiny_cnn(dropout=0.0, epochs=2, iterations=4)
+    study["classifiers"] = {"sequential_cnn": tiny.model_dump()}
+    study["balancers"] = {"plain": {}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     monkeypatch.chdir(tmp_path)
     study = read_study()
@@ -536,16 +537,13 @@ def project(tmp_path, monkeypatch):
     write_cells(tmp_path / "data/cells", images, table)
     dealt = hold_out_cells(table, CLASSES, study.hold_out, seed=1)
     write_table(tmp_path / "data/hold_out.csv", dealt)
-    torch.manual_seed(1)
-    settings = {"classes": 3, "size": SIZE, "width": 4, "dropout": 0.0}
-    about = {"classifier": "sequential_cnn", "settings": settings}
-    network = SequentialCNN(**settings)
+    about = {"classes": list(CLASSES), "size": SIZE}
     for protocol in ("paper", "heldout"):
         made = pd.DataFrame({"cell_id": ids[:80], "label": names[40:120], "parent": ""})
         folder = tmp_path / f"data/synthetic/{protocol}/c_wgan_gp"
         write_cells(folder, images[40:120], made)
         model = f"models/classifiers/{protocol}-plain-sequential_cnn/trial_0.pt"
-        save_network(tmp_path / model, network, about)
+        save_classifier(tmp_path / model, untrained(tiny, 3, SIZE, 1), about)
         write_training(tmp_path / f"models/gan/{protocol}/c_wgan_gp")
     return tmp_path
 

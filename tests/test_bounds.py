@@ -129,10 +129,8 @@ def test_more_images_than_the_disk_holds_are_refused_before_they_are_written(tmp
 
 def test_a_step_beyond_all_memory_is_refused(monkeypatch):
     monkeypatch.setenv("CYTOBALANCE_DEVICE", "cpu")
-    check_step(328, 64, 128, "classifier")
+    check_step(328, 64, 128, "batch, width")
     with pytest.raises(StudyError, match=r"gan\.batch, gan\.width or image\.size"):
-        check_step(65_536, 2_048, 512, "gan")
-    with pytest.raises(StudyError, match=r"generate\.batch, gan\.width or image\.size"):
-        check_step(65_536, 2_048, 512, "generate")
+        check_step(65_536, 2_048, 512, "gan.batch, gan.width")
     with pytest.raises(StudyError, match="lower a"):
         room.check_memory(2, "cells", "a", total=1)

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tiny_classifiers import tiny_cnn, untrained
 
 import predict
 from cytobalance.classify import reading
 from cytobalance.classify.ensemble import choose_input
-from cytobalance.classify.networks import save_network, seed_network
+from cytobalance.classify.classifier import save_classifier
 from cytobalance.study.metrics import write_metrics
 from cytobalance.study.runtime import StudyError, run_stage
 
@@ -23,11 +24,8 @@ SIZE = 16
 KEY = "heldout-plain-sequential_cnn"
 PBC = {"crop": 0.5, "depth": 0, "boxes": False, "origin": "published"}
 ABOUT = {
-    "classifier": "sequential_cnn",
-    "settings": {"classes": 2, "size": SIZE, "width": 4, "dropout": 0.5},
     "classes": CLASSES,
     "size": SIZE,
-    "precision": "fp32",
     "inputs": {"pbc": PBC},
     "trials": 2,
     "predictions": "abc",
@@ -51,8 +49,8 @@ RECORD = {
 def write_model(folder: Path, **changes) -> None:
     about = ABOUT | changes
     for trial in range(2):
-        network = seed_network("sequential_cnn", about["settings"], trial)
-        save_network(folder / f"trial_{trial}.pt", network, about)
+        classifier = untrained(tiny_cnn(), 2, SIZE, trial)
+        save_classifier(folder / f"trial_{trial}.pt", classifier, about)
 
 
 def write_image(path: Path, seed: int = 0, side: int = 40) -> None:
@@ -125,9 +123,8 @@ def test_models_that_do_not_tell_their_input_are_refused(model, capsys):
     (model / "trial_1.pt").unlink()
     code, _, said = run(capsys, "a.png")
     assert code == 1 and "2 trials" in said and said.count("\n") == 1
-    old = {key: ABOUT[key] for key in ("classifier", "settings", "classes", "size")}
-    network = seed_network("sequential_cnn", ABOUT["settings"], 0)
-    save_network(model / "trial_0.pt", network, old)
+    old = {key: ABOUT[key] for key in ("classes", "size")}
+    save_classifier(model / "trial_0.pt", untrained(tiny_cnn(), 2, SIZE), old)
     code, _, said = run(capsys, "a.png")
     assert code == 1 and "older version" in said and said.count("\n") == 1
     (model / "trial_0.pt").unlink()
@@ -232,10 +229,10 @@ def test_memory_holds_one_batch_and_rows_stream(model, capsys, monkeypatch):
     (Path("new") / "05.png").write_bytes(b"")
     sizes, written = [], []
 
-    def watch(networks, images, precision):
+    def watch(trials, images):
         sizes.append(len(images))
         written.append(len(list(Path().glob(".out.csv.partial*"))))
-        return plain(networks, images, precision)
+        return plain(trials, images)
 
     plain = predict.mean_probability
     monkeypatch.setattr(predict, "mean_probability", watch)
@@ -257,7 +254,7 @@ def test_an_interrupted_run_leaves_no_table(model, capsys, monkeypatch):
         write_image(Path(f"new/{k}.png"), k)
     calls = []
 
-    def interrupt(networks, images, precision):
+    def interrupt(trials, images):
         if calls:
             raise KeyboardInterrupt
         calls.append(1)

@@ -4,31 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tiny_classifiers import tiny_cnn
 
 from cytobalance.assess.teaching import prepare_lesson, score_teaching
 from cytobalance.study.cells import CellSet
-from cytobalance.study.settings import ClassifierGroup
 
 CLASSES = ("basophil", "monocyte", "platelet")
 TONES = {"basophil": 60, "monocyte": 130, "platelet": 200}
 SIZE = 16
 CPU = torch.device("cpu")
-SETTINGS = ClassifierGroup(
-    width=4,
-    dropout=0.0,
-    batch=16,
-    epochs=4,
-    iterations=12,
-    learning_rate=0.01,
-    weight_decay=0.0,
-    flip=True,
-    precision="fp32",
-    trials=1,
-)
-ABOUT = {
-    "classifier": "sequential_cnn",
-    "settings": {"classes": 3, "size": SIZE, "width": 4, "dropout": 0.0},
-}
+SETTINGS = tiny_cnn(dropout=0.0, epochs=4, weight_decay=0.0)
 
 
 def cell_set(counts: tuple[int, ...], seed: int) -> CellSet:
@@ -55,7 +40,7 @@ def hold_out(real):
 
 def taught(real, hold_out, synthetic, leaked=False):
     lesson = prepare_lesson(real, hold_out, synthetic, CLASSES, CPU)
-    return score_teaching(lesson, CLASSES, ABOUT, SETTINGS, 1, leaked)
+    return score_teaching(lesson, CLASSES, SETTINGS, 1, leaked)
 
 
 def test_it_trains_on_synthetic_and_tests_on_real_cells_alone(real, hold_out):

@@ -36,7 +36,7 @@ def main() -> None:
     options = read_options()
     check_output(options.output)
     make_deterministic()
-    networks, about = load_ensemble(options.model, pick_device())
+    trials, about = load_ensemble(options.model, pick_device())
     facts = choose_input(about["inputs"], options.like)
     folder = options.model.resolve()
     study = folder.joinpath(*[".."] * len(places.classifier("*").parts))
@@ -51,7 +51,7 @@ def main() -> None:
             batches = read_batches(files, facts, about["size"])
             count = -(-len(files) // BATCH)
             for batch, images, reasons in show_progress(batches, count, unit="batch"):
-                chances = mean_probability(networks, images, about["precision"])
+                chances = mean_probability(trials, images)
                 names = [file.name for file in batch]
                 table = tabulate(names, reasons, chances, about["classes"])
                 write_rows(out, table, first=not done)

@@ -38,6 +38,7 @@ from cytobalance.assess.notes import (
     note_missing,
 )
 from cytobalance.assess.selection import ClassCells
+from cytobalance.classify.classifier import Classifier
 from cytobalance.evaluate.classification import (
     count_confusion,
     mean_of_defined,
@@ -48,7 +49,7 @@ from cytobalance.evaluate.classification import (
 def assess_gan(
     cells: dict[str, ClassCells],
     searches: dict[str, CopySearch | None],
-    classifier: torch.nn.Module,
+    classifier: Classifier,
     features: str,
     device: torch.device,
 ) -> dict[str, Any]:

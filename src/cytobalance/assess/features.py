@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from cytobalance.classify.training import SCORING_BATCH, to_network
+from cytobalance.classify.classifier import Classifier
 from cytobalance.study.runtime import UNREADABLE
 
 # The files of the published weights, as torch-fidelity and torchvision name them.
@@ -39,16 +39,11 @@ def join_views(views: list[View]) -> View:
     )
 
 
-@torch.inference_mode()
-def view_by_classifier(network: torch.nn.Module, images: np.ndarray) -> View:
-    """Images uint8 [N, S, S, 3] as one of our classifiers sees them, in float32."""
-    device = next(network.parameters()).device
-    features, logits = [], []
-    for batch in torch.from_numpy(images).split(SCORING_BATCH):
-        batch = to_network(batch.to(device))
-        features.append(network.features(batch).cpu())
-        logits.append(network(batch).cpu())
-    return View(torch.cat(features).double().numpy(), torch.cat(logits).numpy())
+def view_by_classifier(classifier: Classifier, images: np.ndarray) -> View:
+    """Images uint8 [N, S, S, 3] as one of our classifiers with features sees them."""
+    batch = torch.from_numpy(images)
+    features, logits = classifier.features(batch), classifier.logits(batch)
+    return View(features.double().numpy(), logits.numpy())
 
 
 def use_weights(folder: str | None) -> None:

@@ -6,18 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
-from cytobalance.classify.networks import seed_network
-from cytobalance.classify.training import (
-    Cells,
-    balanced_accuracy,
-    gather_cells,
-    predict_logits,
-    train,
-)
+from cytobalance.balance.settings import Recipe
+from cytobalance.classify.cells import Cells, gather_cells
+from cytobalance.classify.classifier import Classifier, build_classifier
+from cytobalance.classify.network import balanced_accuracy
+from cytobalance.classify.settings import Network
 from cytobalance.study.cells import CellSet
-from cytobalance.study.settings import ClassifierGroup
 
 # Both networks learn from classes evened, not as `plain` does: its gap to TSTR would
 # also be one of balance.
@@ -89,35 +84,25 @@ def prepare_lesson(
     )
 
 
-def learn(
-    lesson: Lesson,
-    cells: Cells,
-    about: dict[str, Any],
-    settings: ClassifierGroup,
-    seed: int,
-) -> nn.Module:
-    """A classifier of `lesson.classes`, trained once on `cells` alone.
-
-    about: of a trained classifier (`load_network`), whose form it takes.
-    """
-    form = about["settings"] | {"classes": len(lesson.classes)}
-    network = seed_network(about["classifier"], form, seed).to(cells.images.device)
-    train(network, cells, lesson.validation, settings, seed)
-    return network
+def learn(lesson: Lesson, cells: Cells, settings: Network, seed: int) -> Classifier:
+    """A classifier of `lesson.classes`, trained once on `cells` alone."""
+    size, device = cells.images.shape[1], cells.images.device
+    classifier = build_classifier(settings, len(lesson.classes), size, device)
+    classifier.fit(cells, lesson.validation, Recipe(), seed)
+    return classifier
 
 
 def score_teaching(
     lesson: Lesson | None,
     classes: tuple[str, ...],
-    about: dict[str, Any],
-    settings: ClassifierGroup,
+    settings: Network,
     seed: int,
     leaked: bool,
 ) -> dict[str, Any]:
     """TSTR beside TRTR: keys overall, classes, notes, as of `assess_gan`.
 
-    about: form of the classifier (`load_network`). leaked: whether the GAN saw the
-    test cells.
+    settings: of the classifier that learns. leaked: whether the GAN saw the test
+    cells.
     """
     nothing = {"test_cells": 0, "tstr_recall": None, "trtr_recall": None}
     found: dict[str, Any] = {
@@ -130,13 +115,13 @@ def score_teaching(
         return found
     test = lesson.test
     for name, cells in (("tstr", lesson.synthetic), ("trtr", lesson.real)):
-        network = learn(lesson, cells, about, settings, seed)
-        said = predict_logits(network, test.images, settings.precision).argmax(1)
-        right = (said == test.labels).double()
-        score = balanced_accuracy(right, test.labels)
+        labels = test.labels.cpu()
+        classifier = learn(lesson, cells, settings, seed)
+        right = (classifier.logits(test.images).argmax(1) == labels).double()
+        score = balanced_accuracy(right, labels)
         found["overall"][f"{name}_balanced_accuracy"] = score
         for k, label in enumerate(lesson.classes):
-            own = right[test.labels == k]
+            own = right[labels == k]
             found["classes"][label]["test_cells"] = len(own)
             found["classes"][label][f"{name}_recall"] = own.mean().item()
     unmade = [label for label in classes if label not in lesson.classes]

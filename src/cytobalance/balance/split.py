@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from cytobalance.balance.hold_out import PARTS, visible_cells
-from cytobalance.balance.target import UNCUT, class_target
+from cytobalance.balance.settings import Recipe
+from cytobalance.balance.target import class_target
 from cytobalance.study import places
 from cytobalance.study.params import Study
 from cytobalance.study.runtime import random_stream
@@ -24,28 +25,53 @@ def split_cells(
     """The split of a balancer: SPLIT_COLUMNS, real cells before synthetic ones.
 
     `heldout`: real cells keep their parts, synthetic ones train. `paper`: all are
-    dealt at random by image, stratified, groups ignored, as published.
+    dealt at random by image, stratified, groups ignored, as published. `weight` says
+    how often a training cell is seen, relative to others.
     """
+    recipe = study.recipes[balancer]
     table = _gather(cells, hold_out, synthetic, protocol)
-    if balancer not in UNCUT:
+    if recipe.pools:
         table = _cut(table, study, protocol)
     if protocol == "paper":
         table["part"] = _deal_by_image(table["label"].to_numpy(), study, balancer)
     weight = np.ones(len(table))
-    if balancer == "weighted":
-        train = (table["part"] == "train").to_numpy()
-        weight[train] = class_weights(table["label"].to_numpy()[train])
+    train = (table["part"] == "train").to_numpy()
+    made = (table["origin"] == "synthetic").to_numpy()
+    weight[train] = weigh_views(table["label"].to_numpy()[train], made[train], recipe)
     return table.assign(weight=weight)[list(SPLIT_COLUMNS)].reset_index(drop=True)
 
 
-def class_weights(labels: np.ndarray) -> np.ndarray:
-    """Sampling weight of each cell: N_total / (n_classes x N_class), Gungor 2023.
+def weigh_views(
+    labels: np.ndarray, synthetic: np.ndarray, recipe: Recipe
+) -> np.ndarray:
+    """How often each training cell is seen, relative to others: float [N], mean 1.
 
-    labels: str [N], of training cells; returns float [N]. Drawn with these weights,
-    every class comes up equally often.
+    labels: str [N]; synthetic: bool [N]. `balanced` sampling gives Gungor's (2023)
+    N_total / (n_classes x N_class). Where a class has cells of one kind alone, all its
+    views are of that kind, whatever the recipe's `share`.
     """
-    _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    return (len(labels) / (len(counts) * counts))[codes]
+    classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    made = np.bincount(codes, weights=synthetic, minlength=len(classes))
+    real = counts - made
+    # A class is as common as it has cells; with a share, as it has real ones.
+    drawn = counts if recipe.share is None else np.where(real > 0, real, made)
+    if isinstance(recipe.sampling, dict):
+        mass = drawn * np.array([recipe.sampling[label] for label in classes])
+    else:
+        mass = drawn ** {"natural": 1.0, "sqrt": 0.5, "balanced": 0.0}[recipe.sampling]
+    weight = (mass / counts)[codes]
+    if recipe.share is not None:
+        share = np.array([_share_of(label, recipe.share) for label in classes])
+        part = np.where(synthetic, share[codes], 1 - share[codes])
+        cells = np.where(synthetic, made[codes], real[codes])
+        both = ((made > 0) & (real > 0))[codes]
+        weight = np.where(both, mass[codes] * part / cells, weight)
+    return weight * len(labels) / weight.sum()
+
+
+def _share_of(label: str, share: float | dict[str, float]) -> float:
+    """The synthetic part of a class's views; 0 where the recipe does not name it."""
+    return share.get(label, 0.0) if isinstance(share, dict) else share
 
 
 def _gather(

@@ -5,9 +5,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-# Balancers that leave the cells as they are: no synthetic cells, none cut.
-UNCUT = ("plain", "weighted")
-
 
 def class_target(target: int, protocol: str, train_fraction: float) -> int:
     """Cells a class is brought to: the pool (`paper`) or the training part of it."""
@@ -23,7 +20,7 @@ def wanted_counts(
 ) -> dict[str, int]:
     """Synthetic cells that each class needs, in class order.
 
-    labels: those of the real cells the balancer sees (`visible_cells`). A class that
+    labels: those of the real cells the maker sees (`visible_cells`). A class that
     already holds the target gets none.
     """
     real = pd.Series(list(labels), dtype=str).value_counts()
@@ -32,16 +29,16 @@ def wanted_counts(
 
 
 def synthetic_table(
-    balancer: str, wanted: dict[str, int], parents: Sequence[str] | str = ""
+    maker: str, wanted: dict[str, int], parents: Sequence[str] | str = ""
 ) -> pd.DataFrame:
-    """Table of a balancer's cells, class by class: cell_id, label, parent.
+    """Table of a maker's cells, class by class: cell_id, label, parent.
 
     parents: cell_id each cell was derived from; empty for cells made from nothing.
     """
     total = sum(wanted.values())
     return pd.DataFrame(
         {
-            "cell_id": [f"{balancer}-{number:06d}" for number in range(total)],
+            "cell_id": [f"{maker}-{number:06d}" for number in range(total)],
             "label": np.repeat(list(wanted), list(wanted.values())),
             "parent": parents,
         }

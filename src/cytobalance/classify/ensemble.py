@@ -5,20 +5,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from cytobalance.classify.networks import load_network
-from cytobalance.classify.training import predict_logits
+from cytobalance.classify.classifier import Classifier, load_classifier
 from cytobalance.study.runtime import StudyError
 
-# What a model file tells beside the network's form.
-FACTS = {"classes", "size", "precision", "inputs", "trials", "predictions"}
+# What a model file holds beside its settings and what was learned.
+FACTS = {"classes", "size", "inputs", "trials", "predictions"}
 
 
 def load_ensemble(
     folder: Path, device: torch.device
-) -> tuple[list[nn.Module], dict[str, Any]]:
-    """The networks of all trials in `folder`, and what they tell of themselves.
+) -> tuple[list[Classifier], dict[str, Any]]:
+    """The classifiers of all trials in `folder`, and `about` of their files.
 
     Raises StudyError where there are none, one is missing, they belong to different
     trainings, or are of a version that did not keep what shapes their input.
@@ -29,7 +27,7 @@ def load_ensemble(
             f"{folder} holds no trained classifier (trial_0.pt, ...); "
             "give a folder below models/classifiers"
         )
-    loaded = [load_network(path, device) for path in paths]
+    loaded = [load_classifier(path, device) for path in paths]
     about = loaded[0][1]
     if not about.keys() >= FACTS:
         raise StudyError(
@@ -41,7 +39,7 @@ def load_ensemble(
             f"{folder} does not hold the {about['trials']} trials of one training; "
             "train it again with `dvc repro`"
         )
-    return [network for network, _ in loaded], about
+    return [classifier for classifier, _ in loaded], about
 
 
 def choose_input(inputs: dict[str, dict[str, Any]], like: str | None) -> dict[str, Any]:
@@ -80,15 +78,12 @@ def describe(facts: dict[str, Any]) -> str:
     return ", ".join(words)
 
 
-def mean_probability(
-    networks: list[nn.Module], images: np.ndarray, precision: str
-) -> np.ndarray:
+def mean_probability(trials: list[Classifier], images: np.ndarray) -> np.ndarray:
     """Mean over trials of the probabilities, float32 [N, C].
 
     images: uint8 [N, S, S, 3]; N may be 0.
     """
     if not len(images):
-        return np.empty((0, networks[0].head.out_features), np.float32)
+        return np.empty((0, trials[0].classes), np.float32)
     batch = torch.from_numpy(images)
-    each = [predict_logits(n, batch, precision).softmax(1) for n in networks]
-    return torch.stack(each).mean(0).cpu().numpy()
+    return torch.stack([trial.chances(batch) for trial in trials]).mean(0).numpy()

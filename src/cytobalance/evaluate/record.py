@@ -63,6 +63,19 @@ def count_cells(split: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]
     return counts
 
 
+def mean_views(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Mean views of a cell in a training: origin -> list of C numbers, in class order.
+
+    table: of places.views; means over trials. None where a class has no such cells.
+    """
+    sums = table.groupby(["origin", "label"])[["cells", "views"]].sum()
+    means = (sums["views"] / sums["cells"].where(sums["cells"] > 0)).to_dict()
+    return {
+        origin: [means.get((origin, label)) for label in classes]
+        for origin in ("real", "synthetic")
+    }
+
+
 def read_curves(path: Path) -> dict[str, Any]:
     """The training curves as they are, rounded: columns and rows."""
     table = read_table(path).round(5)

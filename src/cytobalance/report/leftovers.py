@@ -5,28 +5,29 @@ from pathlib import Path
 from typing import get_args
 
 from cytobalance.study.params import Study
-from cytobalance.study.settings import Gan, Oversampler, Protocol
-
-MAKERS = {*get_args(Gan), *get_args(Oversampler)}
+from cytobalance.study.settings import Gan, Protocol
 
 
 def remove_leftovers(study: Study, folders: Iterable[Path]) -> list[Path]:
-    """Delete files of protocols, makers or classifiers that `study` does not have.
+    """Delete files of protocols, GANs or classifiers that `study` does not have.
 
-    folders: those of a file or more a key (`heldout-plain-sequential_cnn.json`), the
-    key's last name being a classifier in one called `classifiers`. A file that is not
-    named as the pipeline names its own stays. Returns what was deleted, sorted.
+    folders: those with files of GANs (`heldout-acgan.json`), or, one that is called
+    `classifiers`, of classifiers (`heldout-plain-sequential_cnn.json`). A file that is
+    not named as the pipeline names its own stays. Returns what was deleted, sorted.
     """
     gone = []
     for folder in folders:
         for path in sorted(folder.glob("*-*.*")):
-            protocol, maker, *rest = path.stem.split("-")
-            if protocol not in get_args(Protocol) or maker not in MAKERS:
+            protocol, *names = path.stem.split("-")
+            if protocol not in get_args(Protocol):
                 continue
-            theirs = protocol not in study.protocols or maker not in study.balancers
             if folder.name == "classifiers":
-                theirs = theirs or not set(rest[:1]) & set(study.classifiers)
-            if theirs:
+                ours = len(names) == 2
+                kept = "-".join(names) in study.training_names
+            else:
+                ours = names[0] in get_args(Gan)
+                kept = names[0] in study.gans
+            if ours and not (kept and protocol in study.protocols):
                 path.unlink()
                 gone.append(path)
     return gone

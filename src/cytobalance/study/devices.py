@@ -28,18 +28,17 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def check_step(batch: int, width: int, size: int, group: str) -> None:
+def check_step(batch: int, width: int, size: int, keys: str) -> None:
     """StudyError where one layer of `width` channels of a batch is beyond all memory.
 
-    size: pixels a side. group: of params.yaml, with the batch. A step takes several
-    times as much: what passes may still be too large, what is refused could never run.
+    size: pixels a side. keys: of params.yaml, which hold batch and width. A step takes
+    several times as much: what passes may still be too large, what is refused could
+    never run.
     """
     device = pick_device()
     total = torch.cuda.mem_get_info()[1] if device.type == "cuda" else None
     needed = batch * width * (size // 2) ** 2 * 4  # float32, after one halving
-    network = "classifier" if group == "classifier" else "gan"
-    keys = f"{group}.batch, {network}.width or image.size"
-    check_memory(needed, f"a step of {group}", keys, total)
+    check_memory(needed, "a step of training", f"{keys} or image.size", total)
 
 
 def make_deterministic() -> None:

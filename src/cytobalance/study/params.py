@@ -1,20 +1,18 @@
 """Read params.yaml, once and strictly: a whole study."""
 
-import re
-from datetime import date
 from pathlib import Path
-from typing import get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from cytobalance.balance.settings import Recipe
+from cytobalance.classify.settings import AnyClassifier, Classifier
+from cytobalance.study.explain import explain
 from cytobalance.study.runtime import StudyError
 from cytobalance.study.settings import (
     MOST_DRAWN,
+    OVERSAMPLERS,
     Assess,
-    Balancer,
-    Classifier,
-    ClassifierGroup,
     Dedup,
     Evaluate,
     Gan,
@@ -28,7 +26,6 @@ from cytobalance.study.settings import (
     Name,
     Overrides,
     Oversample,
-    Oversampler,
     Protocol,
     Relabel,
     Simulator,
@@ -36,10 +33,15 @@ from cytobalance.study.settings import (
     StudyGroup,
     names_of,
 )
+from cytobalance.study.strict_yaml import load_yaml
 from cytobalance.taxonomy import TYPES
 
-# What YAML makes of text without quotes.
-NO_TEXT = (bool, int, float, date)
+# Everything is compared with it: real cells as they are.
+BASELINE = "plain"
+# Losses that scikit-learn's classifiers, which take weights of cells, can't have.
+NETWORK_LOSSES = ("balanced_softmax", "logit_adjusted")
+# What a per-recipe override of a classifier leaves alone.
+WHOLE = {"kind", "balancers", "trials", "overrides"}
 
 
 class Study(Group):
@@ -55,15 +57,14 @@ class Study(Group):
     merge: Merge
     hold_out: HoldOut
     protocols: names_of(Protocol)
-    gans: names_of(Gan)
-    oversamplers: names_of(Oversampler)
-    balancers: names_of(Balancer)
-    classifiers: names_of(Classifier)
+    gan_overrides: dict[Gan, Overrides] = Field(alias="gans")
     gan: GanGroup
-    gan_overrides: dict[Name, Overrides]
+    recipes: dict[Name, Recipe] = Field(alias="balancers")
+    classifier_settings: dict[Name, AnyClassifier] = Field(
+        alias="classifiers", min_length=1
+    )
     generate: Generate
     oversample: Oversample
-    classifier: ClassifierGroup
     assess: Assess
     evaluate: Evaluate
 
@@ -83,28 +84,130 @@ class Study(Group):
         return tuple(self.sources)
 
     @property
+    def gans(self) -> tuple[str, ...]:
+        """Names of the GANs."""
+        return tuple(self.gan_overrides)
+
+    @property
+    def balancers(self) -> tuple[str, ...]:
+        """Names of the recipes."""
+        return tuple(self.recipes)
+
+    @property
+    def classifiers(self) -> tuple[str, ...]:
+        """Names of the classifiers."""
+        return tuple(self.classifier_settings)
+
+    @property
+    def oversamplers(self) -> tuple[str, ...]:
+        """Who else makes the cells of a recipe; `none` makes none."""
+        makers = {recipe.maker for recipe in self.recipes.values()}
+        return tuple(name for name in OVERSAMPLERS if name in makers)
+
+    @property
     def gan_settings(self) -> dict[str, GanGroup]:
-        """The settings of each GAN: `gan`, and over it its own in `gan_overrides`."""
+        """The settings of each GAN: `gan`, and over it those of its own in `gans`."""
         shared = self.gan.model_dump()
         return {
-            gan: GanGroup.model_validate(shared | self.gan_overrides[gan])
-            for gan in self.gans
+            gan: GanGroup.model_validate(shared | overrides)
+            for gan, overrides in self.gan_overrides.items()
         }
+
+    @property
+    def trainings(self) -> dict[str, Classifier]:
+        """`balancer-classifier` -> settings, overrides included, of all trainings."""
+        found = {}
+        for name, settings in self.classifier_settings.items():
+            chosen = settings.balancers
+            for balancer in self.balancers if chosen == "all" else chosen:
+                found[f"{balancer}-{name}"] = override(settings, balancer)
+        return found
+
+    @property
+    def training_names(self) -> tuple[str, ...]:
+        """`balancer-classifier` of all that are trained, by recipe, then classifier."""
+        places = {name: k for k, name in enumerate(self.balancers)}
+        return tuple(
+            sorted(self.trainings, key=lambda name: places[name.split("-")[0]])
+        )
+
+    @property
+    def assess_settings(self) -> Classifier | None:
+        """Settings of the classifier that assesses GANs' cells."""
+        return self.trainings.get(f"{BASELINE}-{self.assess.classifier}")
 
     @model_validator(mode="after")
     def _check_gans(self):
-        if set(self.gan_overrides) != set(self.gans):
-            raise ValueError(
-                "gan_overrides: must name exactly the gans, with {} for one that takes "
-                "all of `gan`: " + ", ".join(self.gans)
-            )
-        for gan in self.gans:
+        for gan, overrides in self.gan_overrides.items():
+            values = self.gan.model_dump() | overrides
             try:
-                GanGroup.model_validate(self.gan.model_dump() | self.gan_overrides[gan])
+                GanGroup.model_validate(values)
             except ValidationError as error:
+                line = explain(error, GanGroup, values, place=("gans", gan))
+                raise ValueError(line) from None
+        return self
+
+    @model_validator(mode="after")
+    def _check_recipes(self):
+        makers = (*self.gans, *OVERSAMPLERS[1:])
+        if self.recipes.get(BASELINE) != Recipe():
+            raise ValueError(
+                "balancers: `plain: {}` is needed, everything is compared with it"
+            )
+        for name, recipe in self.recipes.items():
+            place = f"balancers.{name}"
+            if recipe.synthetic not in (None, *makers):
                 raise ValueError(
-                    _explain(error, place=("gan_overrides", gan))
-                ) from None
+                    f"{place}.synthetic: `{recipe.synthetic}` makes no cells in this "
+                    f"study; legal: {', '.join(makers)} (GANs stand in `gans`)"
+                )
+            for part in ("share", "sampling"):
+                value = getattr(recipe, part)
+                named = set(value) if isinstance(value, dict) else set()
+                if strange := sorted(named - set(self.classes)):
+                    raise ValueError(
+                        f"{place}.{part}: `{strange[0]}` is no class of merge.classes; "
+                        f"legal: {', '.join(self.classes)}"
+                    )
+            if isinstance(recipe.sampling, dict) and set(self.classes) - named:
+                missing = [label for label in self.classes if label not in named]
+                raise ValueError(
+                    f"{place}.sampling: needs a weight for every class; missing: "
+                    + ", ".join(missing)
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_classifiers(self):
+        for name, settings in self.classifier_settings.items():
+            place = f"classifiers.{name}"
+            chosen = (
+                self.balancers if settings.balancers == "all" else (settings.balancers)
+            )
+            for balancer in (*chosen, *settings.overrides):
+                if balancer not in self.recipes:
+                    raise ValueError(
+                        f"{place}: `{balancer}` is no balancer; legal: "
+                        + ", ".join(self.balancers)
+                    )
+            if BASELINE not in chosen or len(set(chosen)) < len(chosen):
+                raise ValueError(
+                    f"{place}.balancers: needs `plain`, and each name once"
+                )
+            for balancer in chosen:
+                override(settings, balancer, place)
+                loss = self.recipes[balancer].loss
+                if settings.kind == "scikit_learn" and loss in NETWORK_LOSSES:
+                    raise ValueError(
+                        f"{place}.balancers: `{balancer}` has the loss {loss}, which "
+                        "scikit-learn's classifiers can't take; leave it out"
+                    )
+        judge = self.assess_settings
+        if self.gans and (judge is None or judge.kind == "scikit_learn"):
+            raise ValueError(
+                "assess.classifier: must name a network of `classifiers`, whose "
+                "features compare cells"
+            )
         return self
 
     @model_validator(mode="after")
@@ -131,27 +234,9 @@ class Study(Group):
                     f"hold_out.thin: `{label}` is no class of merge.classes; legal: "
                     + ", ".join(self.merge.classes)
                 )
-        makers = (*self.gans, *self.oversamplers)
-        for group, legal in (
-            ("protocols", None),
-            ("gans", None),
-            ("oversamplers", None),
-            ("balancers", makers),
-            ("classifiers", None),
-        ):
-            values = getattr(self, group)
-            if len(set(values)) < len(values):
-                raise ValueError(f"{group}: a value stands twice")
-            if legal is not None and set(values) != set(legal):
-                raise ValueError(
-                    f"{group}: must hold exactly the gans and oversamplers: "
-                    + ", ".join(legal)
-                )
-        if "plain" not in self.oversamplers:
-            raise ValueError(
-                "oversamplers: `plain` is needed, everything is compared with it"
-            )
-        latent = max(own.latent for own in self.gan_settings.values())
+        if len(set(self.protocols)) < len(self.protocols):
+            raise ValueError("protocols: a value stands twice")
+        latent = max((gan.latent for gan in self.gan_settings.values()), default=0)
         if self.generate.target * latent > MOST_DRAWN:
             raise ValueError(
                 f"generate.target times gan.latent: at most {MOST_DRAWN:,} numbers, "
@@ -162,86 +247,19 @@ class Study(Group):
         return self
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 floats: `1e-05` (as `dvc exp run -S` writes it) is a number.
-
-    A key that stands twice is refused, where YAML would take the last in silence; and
-    so is one without quotes that YAML takes for a number, a truth value or nothing.
-    """
-
-    def construct_mapping(self, node, deep=False):
-        for key, _ in node.value:
-            if key.tag.rpartition(":")[2] not in ("str", "merge"):
-                raise StudyError(
-                    f"key `{key.value}` in line {key.start_mark.line + 1} is no text "
-                    f"in YAML; put it in quotes: '{key.value}'"
-                )
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"key `{key}` stands twice, {node.start_mark}")
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"^[-+]?(\d[\d_]*\.[\d_]*([eE][-+]?\d+)?|\d[\d_]*[eE][-+]?\d+"
-        r"|\.\d[\d_]*([eE][-+]?\d+)?|\.inf|\.nan)$",
-        re.IGNORECASE,
-    ),
-    list("-+0123456789."),
-)
-
-
-def _group_at(keys: tuple) -> type[Group]:
-    """The model of a group: `("sources", "pbc")` -> Source."""
-    if keys[:1] == ("gan_overrides",):
-        return GanGroup
-    kind = Study
-    for key in keys:
-        if get_origin(kind) is dict:
-            kind = get_args(kind)[1]
-        else:
-            kind = kind.model_fields[key].annotation
-        if type(None) in get_args(kind):  # an optional group
-            kind = get_args(kind)[0]
-    return kind
-
-
-def _explain(error: ValidationError, place: tuple[str, ...] = ()) -> str:
-    """One line: each faulty key with its group, what is wrong, what is legal.
-
-    place: the keys above the model that found the error.
-    """
-    parts = []
-    for item in error.errors():
-        # A union's alternatives stand in the place as `constrained-float`.
-        keys = [*place, *map(str, item["loc"])]
-        key = ".".join(part for part in keys if not part.startswith("constrained-"))
-        if item["type"] == "extra_forbidden":
-            legal = ", ".join(_group_at((*place, *item["loc"][:-1])).model_fields)
-            parts.append(f"{key}: unknown key; legal keys here: {legal}")
-        elif item["type"] == "missing":
-            parts.append(f"{key}: missing")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            if item["type"] == "string_type" and isinstance(item["input"], NO_TEXT):
-                message += "; put it in quotes"
-            given = "" if isinstance(item["input"], dict | BaseModel) else item["input"]
-            parts.append(
-                f"{key}: {message}" + (f" (got {_show(given)})" if given != "" else "")
-            )
-    return "; ".join(part.removeprefix(": ") for part in parts)
-
-
-def _show(value: object) -> str:
-    """A value as an error shows it, cut to a length that fits a line."""
+def override(settings: Classifier, balancer: str, place: str = "") -> Classifier:
+    """The settings that hold for one recipe; ValueError, led by `place`, if illegal."""
+    changes = settings.overrides.get(balancer, {})
+    if fixed := sorted(WHOLE & set(changes)):
+        raise ValueError(
+            f"{place}.overrides.{balancer}: `{fixed[0]}` is the same for every recipe"
+        )
+    values = settings.model_dump() | {"balancers": "all", "overrides": {}} | changes
     try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # Python writes no whole number of more than 4,300 digits
-        return "a number of thousands of digits"
-    return text if len(text) <= 80 else f"{text[:77]}..."
+        return type(settings).model_validate(values)
+    except ValidationError as error:
+        where = (place, "overrides", balancer)
+        raise ValueError(explain(error, type(settings), values, where)) from None
 
 
 def read_study(path: Path | str = "params.yaml") -> Study:
@@ -253,7 +271,7 @@ def read_study(path: Path | str = "params.yaml") -> Study:
     if not path.exists():
         raise StudyError(f"{path} is missing; run from the project's top folder")
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        values = load_yaml(path.read_text(encoding="utf-8"))
     except StudyError as error:
         raise StudyError(f"{path}: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # UTF-8, dates
@@ -263,4 +281,4 @@ def read_study(path: Path | str = "params.yaml") -> Study:
     try:
         return Study.model_validate(values)
     except ValidationError as error:
-        raise StudyError(f"{path}: {_explain(error)}") from None
+        raise StudyError(f"{path}: {explain(error, Study, values)}") from None

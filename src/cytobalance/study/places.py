@@ -107,6 +107,11 @@ def curves(key: str) -> Path:
     return Path("data/curves") / f"{key}.csv"
 
 
+def views(key: str) -> Path:
+    """How often a classifier's trainings showed the cells of each class and origin."""
+    return Path("data/views") / f"{key}.csv"
+
+
 def scores(key: str) -> Path:
     """What `evaluate` says of a classifier: scores, confusion, misses."""
     return Path("metrics/classifiers") / f"{key}.json"

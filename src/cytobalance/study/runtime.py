@@ -177,7 +177,7 @@ def describe_error(error: Exception) -> str | None:
     ):
         return (
             "the memory is full; lower the stage's share (gan.batch, generate.batch, "
-            "classifier.batch, assess.cells) or image.size, or set "
+            "a classifier's batch, assess.cells) or image.size, or set "
             "CYTOBALANCE_DEVICE=cpu where it was the GPU's"
         )
     return None

@@ -34,8 +34,6 @@ def real(least: float, most: float, zero: bool = True):
 # Bounds are generous: ten times and more what the papers took. What a study of legal
 # numbers needs of disk and memory is weighed before work starts (room.py).
 MOST_CELLS = 1_000_000  # of a class
-MOST_STEPS = 1_000_000  # of a classifier, in all epochs
-MOST_SHOWN = 1_000_000_000  # cells, times they are shown
 MOST_DRAWN = 1_000_000_000  # numbers in the latent vectors of a class
 Rate = real(0, 10, zero=False)  # of learning
 Weight = real(0, 1e6)  # of a part of a loss
@@ -66,9 +64,8 @@ Protocol = Literal["paper", "heldout"]
 # A GAN is a file of its name.
 MODELS = Path(__file__).parent.parent / "generators/gans"
 Gan = Literal[tuple(sorted(path.stem for path in MODELS.glob("[a-z]*.py")))]
-Oversampler = Literal["plain", "weighted", "augmented", "smote", "adasyn"]
-Balancer = Gan | Oversampler
-Classifier = Literal["sequential_cnn"]
+# `none` makes no cells.
+OVERSAMPLERS = ("none", "augmented", "smote", "adasyn")
 # The readers of sources/listing.py. Those without codes of their own need `codes`.
 Layout = Literal["bloodmnist", "cnmc", "eone", "folder", "lmu", "mll", "pbc", "table"]
 UNCODED = ("cnmc", "folder", "table")
@@ -258,31 +255,9 @@ class Oversample(Group):
     neighbours: Neighbours
 
 
-class ClassifierGroup(Group):
-    width: whole(1, 2_048)
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    batch: whole(1, 65_536)
-    epochs: whole(1, 100_000)
-    iterations: whole(1, MOST_STEPS)
-    learning_rate: Rate
-    weight_decay: real(0, 100)
-    flip: bool
-    precision: Literal["fp32", "bf16"]
-    trials: whole(1, 100)
-
-    @model_validator(mode="after")
-    def _check_steps(self):
-        steps = self.epochs * self.iterations
-        if steps > MOST_STEPS or steps * self.batch > MOST_SHOWN:
-            raise ValueError(
-                f"epochs x iterations is {steps:,} steps, and x batch "
-                f"{steps * self.batch:,} cells; at most {MOST_STEPS:,} and "
-                f"{MOST_SHOWN:,} are legal"
-            )
-        return self
-
-
 class Assess(Group):
+    # Learned from `plain`: its features compare cells, and TSTR trains such a one.
+    classifier: Name
     features: Literal["cells", "inception"]
     weights: str | None
     cells: whole(1, 100_000)

@@ -15,13 +15,14 @@ from pydantic import BaseModel
 
 from cytobalance.study.code import fingerprint_code
 from cytobalance.study.params import Study, read_study
+from cytobalance.study.runtime import StudyError
 
 TOP = Path(__file__).parents[2]
 # What defines the settings: their values are among a stage's inputs, so that this code
 # need not be. Nor need `places`: DVC knows where a stage reads and writes.
 DEFINITIONS = {
     f"cytobalance/study/{name}.py"
-    for name in ("code", "params", "places", "settings", "stages")
+    for name in ("code", "explain", "params", "places", "stages", "strict_yaml")
 }
 
 
@@ -50,24 +51,31 @@ READS = {
         *("classes", "generate.target", "hold_out.train", "image", "oversample"),
         "study.seed",
     ),
-    "split": ("classes", "generate.target", "hold_out", "study.seed"),
-    "train_classifier": ("classes", "classifier", "image", "study.seed"),
+    "split": (
+        *("classes", "generate.target", "hold_out", "study.seed"),
+        *(f"recipes.{{}}.{part}" for part in ("maker", "pools", "sampling", "share")),
+    ),
+    "train_classifier": (
+        *("classes", "image", "recipes.{}", "study.seed", "trainings.{}-{}"),
+    ),
     "evaluate": ("classes", "evaluate", "simulated", "study.seed"),
-    "assess": ("assess", "classes", "classifier", "image", "simulated", "study.seed"),
+    "assess": (
+        *("assess", "assess_settings", "classes", "image", "simulated", "study.seed"),
+    ),
     "draw_gan": ("classes", "simulated", "study"),
     "report": (
         *("balancers", "classes", "classifiers", "gans", "oversamplers", "protocols"),
-        *("simulated", "study"),
+        *("recipes", "simulated", "study", "training_names"),
     ),
 }
-# Stage -> the list of the study whose items have inputs each, and the code that an item
-# adds. `{}` is the item's name, here and above.
+# Stage -> the names of the study that have inputs each. `{}` above is the name, or the
+# parts of it that `-` joins.
 ITEMS = {
-    "train_gan": ("gans", "cytobalance/generators/gans/{}.py"),
-    "generate": ("gans", "cytobalance/generators/gans/{}.py"),
+    "train_gan": "gans",
+    "generate": "gans",
+    "split": "balancers",
+    "train_classifier": "training_names",
 }
-# What `download` imports by name, where a source is simulated.
-SIMULATOR = "cytobalance/simulator/archives.py"
 
 
 class View:
@@ -80,10 +88,23 @@ class View:
 def read_settings(stage: str, item: str = "", path: Path | str = "params.yaml") -> View:
     """Check the whole of params.yaml; return what `stage` may read of it.
 
-    item: a GAN, where the stage has inputs for each. Raises StudyError as `read_study`
-    does.
+    item: a GAN, a balancer or `balancer-classifier`, where the stage has inputs for
+    each. Raises StudyError as `read_study` does.
     """
-    return select(read_study(path), [name.format(item) for name in READS[stage]])
+    study = read_study(path)
+    if item and item not in getattr(study, ITEMS[stage]):
+        raise StudyError(
+            f"{path} has no {item} for {stage}; it has: "
+            + ", ".join(getattr(study, ITEMS[stage]))
+        )
+    return select(study, settings_of(stage, item))
+
+
+def settings_of(stage: str, item: str = "") -> list[str]:
+    """Dotted names of the settings that a stage may read for an item."""
+    parts = item.split("-")
+    # The recipe's name comes first, also where a setting needs both.
+    return [name.format(*parts) for name in READS[stage]]
 
 
 def select(value: Any, names: Iterable[str]) -> Any:
@@ -102,32 +123,76 @@ def select(value: Any, names: Iterable[str]) -> Any:
     )
 
 
-def fingerprint_stage(
-    stage: str, item: str = "", by_name: Iterable[str] = ()
-) -> list[str]:
+def fingerprint_stage(stage: str, by_name: Iterable[str] = ()) -> list[str]:
     """Hash and path of each file that a stage runs, but those that define settings.
 
-    item: as in `read_settings`; by_name: further modules, imported by their name.
+    by_name: further modules, imported by a name made at run time (`modules_by_name`).
     """
-    own = [ITEMS[stage][1].format(item)] if stage in ITEMS else []
-    scripts = [TOP / name for name in (f"{stage}.py", *own, *by_name)]
-    lines = fingerprint_code(scripts, TOP)
-    return [line for line in lines if line.split()[1] not in DEFINITIONS]
+    lines = fingerprint_code([TOP / name for name in (f"{stage}.py", *by_name)], TOP)
+    return [
+        line
+        for line in lines
+        if line.split()[1] not in DEFINITIONS and not line.endswith("/settings.py")
+    ]
+
+
+def modules_by_name(study: Study, stage: str, item: str) -> list[str]:
+    """Modules that a stage imports for an item by a name made at run time."""
+    if stage in ("train_gan", "generate"):
+        return [gan_module(item)]
+    if stage == "train_classifier":
+        return [f"cytobalance/classify/kinds/{study.trainings[item].kind}.py"]
+    if stage == "assess" and study.assess_settings:
+        return [f"cytobalance/classify/kinds/{study.assess_settings.kind}.py"]
+    if stage == "download" and study.simulated:
+        return ["cytobalance/simulator/archives.py"]
+    return []
+
+
+def gan_module(gan: str) -> str:
+    """The file of a GAN."""
+    return f"cytobalance/generators/gans/{gan}.py"
 
 
 def describe_stages(study: Study) -> dict[str, str]:
-    """The text of every file of `stages/`: name -> YAML of settings and code."""
-    texts = {}
-    for stage, names in READS.items():
-        for item in getattr(study, ITEMS[stage][0]) if stage in ITEMS else [""]:
-            by_name = [SIMULATOR] if stage == "download" and study.simulated else []
-            code = fingerprint_stage(stage, item, by_name)
-            settings = select(study, [name.format(item) for name in names])
+    """The text of every file of `stages/`: name -> YAML."""
+    texts = {"items": _write({"items": list_items(study)})}
+    for stage in READS:
+        for item in getattr(study, ITEMS[stage]) if stage in ITEMS else [""]:
+            code = fingerprint_stage(stage, modules_by_name(study, stage, item))
+            settings = select(study, settings_of(stage, item))
             name = f"{stage}-{item}" if item else stage
-            texts[name] = yaml.safe_dump(
-                {"settings": _plain(settings), "code": code}, allow_unicode=True
-            )
+            texts[name] = _write({"settings": _plain(settings), "code": code})
     return texts
+
+
+def list_items(study: Study) -> dict[str, dict[str, dict[str, str]]]:
+    """What dvc.yaml's stages are repeated for: list -> name -> the parts of the name.
+
+    `maker` makes the synthetic cells of a balancer's recipe.
+    """
+    items: dict[str, dict[str, dict[str, str]]] = {
+        name: {} for name in ("gans", "oversamplers", "splits", "trainings")
+    }
+    for protocol in study.protocols:
+        head = {"protocol": protocol}
+        for gan in study.gans:
+            items["gans"][f"{protocol}-{gan}"] = head | {"gan": gan}
+        for name in study.oversamplers:
+            items["oversamplers"][f"{protocol}-{name}"] = head | {"oversampler": name}
+        for name, recipe in study.recipes.items():
+            parts = head | {"balancer": name, "maker": recipe.maker}
+            items["splits"][f"{protocol}-{name}"] = parts
+        for name in study.training_names:
+            balancer, classifier = name.split("-")
+            parts = items["splits"][f"{protocol}-{balancer}"]
+            parts = parts | {"classifier": classifier}
+            items["trainings"][f"{protocol}-{name}"] = parts
+    return items
+
+
+def _write(values: dict[str, Any]) -> str:
+    return yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
 
 
 def _plain(value: Any) -> Any:

@@ -84,6 +84,10 @@ FORMS = {
     places.predictions("*"): Form(
         {"trial": int} | _text("part cell_id origin label predicted"), more="p_"
     ),
+    # Views of all cells of a class and origin together, in one trial.
+    places.views("*"): Form(
+        {"trial": int} | _text("label origin") | {"cells": int, "views": int}
+    ),
     places.curves("*"): Form(
         {"trial": int, "epoch": int, "train_loss": float, "train_accuracy": float}
         | {"validation_loss": float, "validation_accuracy": float}

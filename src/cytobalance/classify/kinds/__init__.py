@@ -1,0 +1,1 @@
+"""The kinds of classifiers: a file of a kind holds its class `Kind`."""
