@@ -2,8 +2,8 @@
 
 import functools
 import importlib
-import itertools
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,11 @@ import yaml
 from tiny_study import ROOT, write_tiny_study
 
 from cytobalance.study.params import read_study
+from cytobalance.study.stages import list_items
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
-Run = tuple[str, tuple[str, ...]]  # a stage and the values of its matrix
+Run = tuple[str, tuple[str, ...]]  # a stage and the names of its item, if any
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class FinishedStudy:
 def run_main(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a stage in this process and the working folder, as dvc.yaml says."""
     stage, values = run
-    keys = GRAPH[stage].get("matrix", {})
-    pairs = zip(keys, values, strict=True)
+    pairs = zip(keys_of(stage), values, strict=True)
     arguments = [part for key, value in pairs for part in (f"--{key}", value)]
     monkeypatch.setattr(sys, "argv", [stage, *arguments])
     importlib.import_module(stage).main()
@@ -54,10 +54,13 @@ def finish_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedStudy
         here.chdir(folder)
         study = read_study()
         for stage, about in GRAPH.items():  # dvc.yaml lists them in order of running
-            keys = list(about.get("matrix", {}))
-            for values in itertools.product(*(getattr(study, f"{k}s") for k in keys)):
-                run = stage, values
-                done.there[run] = list_below(about["deps"], keys, values)
+            items = {"": {}}
+            if "foreach" in about:
+                items = list_items(study)[about["foreach"][len("${items.") : -1]]
+            for name, item in items.items():
+                run = stage, tuple(item[key] for key in keys_of(stage))
+                item = item | {"key": name, "assess.classifier": "sequential_cnn"}
+                done.there[run] = list_below(body_of(stage)["deps"], item)
                 noting.append(set())
                 run_main(run, here)
                 done.read[run] = done.there[run] & noting.pop()
@@ -67,18 +70,32 @@ def finish_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedStudy
     return done
 
 
+def body_of(stage: str) -> dict:
+    """What dvc.yaml says of a stage, or of each of its items."""
+    return GRAPH[stage].get("do", GRAPH[stage])
+
+
+def keys_of(stage: str) -> list[str]:
+    """The options of a stage that name its item, in their order."""
+    return re.findall(r"--(\w+)\s+\$\{item", body_of(stage)["cmd"])
+
+
+def fill_in(text: str, item: dict[str, str]) -> str:
+    """`text` of dvc.yaml with the item's names in the place of ${...}."""
+    return re.sub(r"\$\{(?:item\.)?([\w.]+)\}", lambda m: item[m[1]], text)
+
+
 def list_files(folder: Path) -> list[str]:
     """Every file below `folder`."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     return [path.relative_to(folder).as_posix() for path in paths]
 
 
-def list_below(deps: list[str], keys: list[str], values: tuple[str, ...]) -> set[str]:
+def list_below(deps: list[str], item: dict[str, str]) -> set[str]:
     """The files that a stage's dependencies are or hold, without code."""
     files = set()
     for dep in deps:
-        for key, value in zip(keys, values, strict=True):
-            dep = dep.replace(f"${{item.{key}}}", value)
+        dep = fill_in(dep, item)
         if dep == "src" or dep.startswith("stages/"):  # code, and for DVC alone
             continue
         place = Path(dep)

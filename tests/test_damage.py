@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from finished_study import GRAPH, run_main
+from finished_study import GRAPH, keys_of, run_main
 
 from cytobalance.study.runtime import describe_error
 
@@ -28,8 +28,8 @@ ITEM = {
 }
 DOWNLOAD = ("download", ())  # an archive that is gone leaves its source's folder empty
 RUNS = [
-    (stage, tuple(ITEM[key] for key in about.get("matrix", {})))
-    for stage, about in GRAPH.items()
+    (stage, tuple(ITEM[key] for key in keys_of(stage)))
+    for stage in GRAPH
 ]
 
 

@@ -10,6 +10,9 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from cytobalance.study.params import read_study
+from cytobalance.study.stages import describe_stages
+
 ROOT = Path(__file__).parent.parent
 
 CHANGES = {
@@ -17,27 +20,32 @@ CHANGES = {
     "simulator": {"scale": 0.006, "cells_per_patient": 2},
     "gan": {"width": 4, "latent": 8, "batch": 16, "iterations": 4, "precision": "fp32"},
     "generate": {"target": 40, "batch": 16},
-    "classifier": {"width": 4, "batch": 16, "epochs": 2, "iterations": 4},
     "assess": {"cells": 20},
     "evaluate": {"resamples": 20},
 }
+TINY_CNN = {"width": 4, "batch": 16, "epochs": 2, "iterations": 4}
 
 
-def write_tiny_study(folder: Path, **lists: list[str]) -> None:
-    """Code, graph and a tiny params.yaml in `folder`; `lists` replace its matrices."""
+def tiny_values() -> dict:
+    """The shipped params.yaml, made tiny."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     for group, change in CHANGES.items():
         values[group].update(change)
-    values.update(lists)
-    _write_project(folder, values)
+    values["classifiers"]["sequential_cnn"].update(TINY_CNN)
+    # Whatever classes a test makes of the cells.
+    values["balancers"]["weighted_augmented_gan"]["share"] = 0.25
+    return values
+
+
+def write_tiny_study(folder: Path, **groups: dict | list) -> None:
+    """Code, graph and a tiny params.yaml in `folder`; `groups` replace its groups."""
+    _write_project(folder, tiny_values() | groups)
     run("python", "tools/simulate_expert.py", folder=folder)
 
 
 def write_folder_study(folder: Path) -> None:
     """The same of two classes of noise, 12 images each, in data/incoming/lab."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    for group, change in CHANGES.items():
-        values[group].update(change)
+    values = tiny_values()
     lab = {"layout": "folder", "origin": "published", "archive": "lab"}
     types = ("monocyte", "basophil")
     values["sources"] = {"lab": {**lab, "codes": {name: name for name in types}}}
@@ -59,6 +67,7 @@ def write_noise(path: Path, seed: int) -> None:
 def _write_project(folder: Path, values: dict) -> None:
     text = yaml.safe_dump(values, sort_keys=False)
     (folder / "params.yaml").write_text(text, encoding="utf-8")
+    write_stages(folder)
     for name in ("dvc.yaml", ".gitignore"):
         shutil.copy(ROOT / name, folder)
     ignore = shutil.ignore_patterns("__pycache__")
@@ -66,6 +75,13 @@ def _write_project(folder: Path, values: dict) -> None:
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     (folder / "data/expert").mkdir(parents=True)
     shutil.copy(ROOT / "data/expert/README.md", folder / "data/expert")
+
+
+def write_stages(folder: Path) -> None:
+    """What `check` writes, by the code of this project."""
+    (folder / "stages").mkdir(exist_ok=True)
+    for name, text in describe_stages(read_study(folder / "params.yaml")).items():
+        (folder / "stages" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
 def commit(folder: Path, message: str) -> None:

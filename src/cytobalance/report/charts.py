@@ -27,7 +27,7 @@ def draw_gains(findings: Findings, classifier: str) -> Figure:
     gains = findings.gains[classifier]
     colours = balancer_colours(findings.study.balancers)
     rows = [(n, BASELINE, g) for n, g in gains[BASELINE].items()]
-    for gan in findings.study.gans:
+    for gan in findings.study.gan_balancers:
         rows += [(gan, c, gains[c][gan]) for c in findings.cheap]
     figure = new_figure(10, 1.5 + 0.36 * len(rows), findings.study.simulated)
     panels = figure.subplots(1, 2, sharey=True)

@@ -87,7 +87,7 @@ def list_words(words: list[str]) -> str:
 
 def describe_balancer(name: str, findings: Findings) -> str:
     """A few words on what a balancer does; GANs are named as such."""
-    if name in findings.study.gans:
+    if name in findings.study.gan_balancers:
         return "synthetic cells made by a generative network (GAN)"
     return BALANCERS.get(name, "")
 
@@ -172,7 +172,7 @@ def describe_gan(findings: Findings, classifier: str) -> list[str]:
     """A sentence a GAN: its gain over each cheap alternative."""
     gains = findings.gains[classifier]
     sentences = []
-    for gan in findings.study.gans:
+    for gan in findings.study.gan_balancers:
         parts = [
             f"{points(gains[c][gan]['balanced_accuracy']['value'])} points over {c} "
             f"{point_span(gains[c][gan]['balanced_accuracy'])}, "
@@ -212,7 +212,7 @@ def describe_optimism(findings: Findings, classifier: str) -> str:
     if not found:
         return ""
     worst = max(found, key=lambda name: found[name]["value"])
-    gan = findings.study.gans[0] if findings.study.gans else worst
+    gan = findings.study.gan_balancers[0] if findings.study.gan_balancers else worst
     name = gan if gan in found else worst
     records = findings.of("paper", classifier)
     heldout = findings.of("heldout", classifier)[name]

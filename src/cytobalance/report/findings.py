@@ -81,7 +81,8 @@ class Findings:
     @property
     def cheap(self) -> tuple[str, ...]:
         """The alternatives to a GAN that cost no training of one."""
-        return tuple(n for n in self.study.oversamplers if n != BASELINE)
+        others = (BASELINE, *self.study.gan_balancers)
+        return tuple(name for name in self.study.balancers if name not in others)
 
 
 def gather_findings(study: Study, folder: Path, hold_out: pd.DataFrame) -> Findings:
@@ -92,10 +93,9 @@ def gather_findings(study: Study, folder: Path, hold_out: pd.DataFrame) -> Findi
     """
     records = {}
     for protocol in study.protocols:
-        for balancer in study.balancers:
-            for classifier in study.classifiers:
-                path = folder / f"{protocol}-{balancer}-{classifier}.json"
-                records[protocol, balancer, classifier] = read_metrics(path, RECORD)
+        for name in study.training_names:
+            path = places.scores(places.key(protocol, name))
+            records[protocol, *places.key_names(name)] = read_metrics(path, RECORD)
     findings = Findings(study, records, gains={})
     references = (BASELINE, *findings.cheap)
     for classifier in study.classifiers:

@@ -96,7 +96,7 @@ def show_gains(findings: Findings, classifier: str, material: Material) -> list[
         ]
         for reference, gains in findings.gains[classifier].items()
         for name, gain in gains.items()
-        if reference == BASELINE or name in findings.study.gans
+        if reference == BASELINE or name in findings.study.gan_balancers
     ]
     return [
         page.picture(

@@ -105,6 +105,12 @@ class Study(Group):
         return tuple(name for name in OVERSAMPLERS if name in makers)
 
     @property
+    def gan_balancers(self) -> tuple[str, ...]:
+        """Names of the recipes that take a GAN's cells."""
+        recipes = self.recipes.items()
+        return tuple(name for name, recipe in recipes if recipe.synthetic in self.gans)
+
+    @property
     def gan_settings(self) -> dict[str, GanGroup]:
         """The settings of each GAN: `gan`, and over it those of its own in `gans`."""
         shared = self.gan.model_dump()

@@ -64,8 +64,8 @@ READS = {
     ),
     "draw_gan": ("classes", "simulated", "study"),
     "report": (
-        *("balancers", "classes", "classifiers", "gans", "oversamplers", "protocols"),
-        *("recipes", "simulated", "study", "training_names"),
+        *("balancers", "classes", "classifiers", "gan_balancers", "gans"),
+        *("protocols", "recipes", "simulated", "study", "training_names"),
     ),
 }
 # Stage -> the names of the study that have inputs each. `{}` above is the name, or the
