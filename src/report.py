@@ -50,7 +50,7 @@ def main() -> None:
     gans = read_gans(study)
     sheets = read_sheets(gans)
     images = read_images()
-    findings = gather_findings(study, RECORDS, read_table(HOLD_OUT))
+    findings = gather_findings(study, read_table(HOLD_OUT))
     check_cells(findings, images)
     write_metrics(SUMMARY, summarise(findings))
     print(SUMMARY.read_text(encoding="utf-8"))

@@ -1,7 +1,6 @@
 """What a study found: all its records, the gains over `plain`, the flattery."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,6 +13,7 @@ from cytobalance.report.comparison import (
     rare_classes,
     tested_classes,
 )
+from cytobalance.study import places
 from cytobalance.study.metrics import read_metrics
 from cytobalance.study.params import Study
 
@@ -85,7 +85,7 @@ class Findings:
         return tuple(name for name in self.study.balancers if name not in others)
 
 
-def gather_findings(study: Study, folder: Path, hold_out: pd.DataFrame) -> Findings:
+def gather_findings(study: Study, hold_out: pd.DataFrame) -> Findings:
     """Read every record of the study from metrics/classifiers, and compare them.
 
     Files of settings that the study no longer has are ignored. Raises StudyError
