@@ -1,19 +1,30 @@
 """Stage `report`: the few numbers a reviewer reads, and one self-contained page."""
 
 import io
-from pathlib import Path
+import itertools
+from collections.abc import Iterable
 
+import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 from cytobalance.draw.style import save_png
-from cytobalance.report.charts import draw_gains, draw_optimism, draw_recall
-from cytobalance.report.diagnostics import draw_confusion, draw_curves, draw_reliability
-from cytobalance.report.findings import Findings, gather_findings, summarise
-from cytobalance.report.gans import SHEETS as ENDS
-from cytobalance.report.inputs import Material
+from cytobalance.report.claims import GainLine, list_gains
+from cytobalance.report.classifier_charts import (
+    draw_confusion,
+    draw_curves,
+    draw_reliability,
+)
+from cytobalance.report.comparison_charts import draw_gains, draw_optimism, draw_recall
+from cytobalance.report.csv_tables import CLASSIFIER_TABLES, TABLES
+from cytobalance.report.gans import SHEETS, gather_gans
 from cytobalance.report.leftovers import remove_leftovers
-from cytobalance.report.tables import CLASSIFIER_TABLES, TABLES
-from cytobalance.report.whole_page import write_report
+from cytobalance.report.page import compose_page
+from cytobalance.report.records import Records, select_records
+from cytobalance.report.rendering import render
+from cytobalance.report.results import Results, gather_results
+from cytobalance.report.summary import summarise
+from cytobalance.study import places
 from cytobalance.study.cells import read_cells
 from cytobalance.study.damage import damaged, reading
 from cytobalance.study.metrics import read_metrics, write_metrics
@@ -21,15 +32,6 @@ from cytobalance.study.runtime import atomic_file, atomic_folder, run_stage
 from cytobalance.study.stages import View, read_settings
 from cytobalance.study.tables import read_table, write_table
 
-CELLS = Path("data/cells")
-HOLD_OUT = Path("data/hold_out.csv")
-RECORDS = Path("metrics/classifiers")
-GANS = Path("metrics/gan")
-SHEETS = Path("plots/gan")
-LOSSES = Path("plots/losses")
-DATASET = Path("metrics/dataset.json")
-SUMMARY = Path("metrics/summary.json")
-PLOTS = Path("plots")
 # What the page needs of other stages' metrics.
 GAN = {"protocol": str, "overall": dict, "classes": dict, "notes": list}
 CENSUS = {
@@ -42,97 +44,116 @@ CENSUS = {
 def main() -> None:
     """Compare the balancers, draw the charts, write summary, tables and page."""
     study = read_settings("report")
-    if gone := remove_leftovers(study, (RECORDS, GANS, SHEETS, LOSSES)):
+    remove_others(study)
+    # All that is read comes first: damage ends the stage before anything is written.
+    dataset = read_metrics(places.DATASET, CENSUS)
+    gan_metrics = read_gans(study)
+    sheets = read_sheets(gan_metrics)
+    images = read_images()
+    results = gather_results(study, read_table(places.HOLD_OUT))
+    check_cells(results.records, images)
+    write_metrics(places.SUMMARY, summarise(results))
+    print(places.SUMMARY.read_text(encoding="utf-8"))
+    write_tables(results.records)
+    gain_lines = list_gains(results)
+    charts = write_charts(draw_charts(results, gain_lines))
+    gans = gather_gans(gan_metrics, sheets, results.protocol)
+    page = compose_page(results, gain_lines, charts, gans, images, dataset)
+    with atomic_file(places.PAGE) as partial:
+        partial.write_text(render(page), encoding="utf-8")
+    print(f"wrote {places.SUMMARY}, {places.PAGE}, {len(charts)} charts")
+
+
+def remove_others(study: View) -> None:
+    """Remove, and print, what another study left beside this one's results."""
+    places_of_keys = (
+        places.scores("*"),
+        places.gan_metrics("*"),
+        places.gan_sheet("*"),
+        places.gan_losses("*"),
+    )
+    if gone := remove_leftovers(study, [place.parent for place in places_of_keys]):
         names = ", ".join(map(str, gone[:3])) + ", ..." * (len(gone) > 3)
         print(f"removed what another study left: {len(gone)} files ({names})")
-    # All that is read comes first: damage ends the stage before anything is written.
-    dataset = read_metrics(DATASET, CENSUS)
-    gans = read_gans(study)
-    sheets = read_sheets(gans)
-    images = read_images()
-    findings = gather_findings(study, read_table(HOLD_OUT))
-    check_cells(findings, images)
-    write_metrics(SUMMARY, summarise(findings))
-    print(SUMMARY.read_text(encoding="utf-8"))
-    write_tables(findings)
-    material = Material(
-        images=images,
-        charts=draw_charts(findings),
-        gans=gans,
-        sheets=sheets,
-        dataset=dataset,
-    )
-    with atomic_file(PLOTS / "report.html") as partial:
-        partial.write_text(write_report(findings, material), encoding="utf-8")
-    print(f"wrote {SUMMARY}, {PLOTS / 'report.html'}, {len(material.charts)} charts")
 
 
-def check_cells(findings: Findings, images: dict) -> None:
+def check_cells(records: Records, images: dict[str, np.ndarray]) -> None:
     """Refuse records of cells that data/cells does not hold."""
-    for key, record in findings.records.items():
+    for key, record in records.items():
         cells = [row[0] for row in record["hits"]["rows"]]
         if not images.keys() >= set(cells):
-            path = RECORDS / f"{'-'.join(key)}.json"
-            raise damaged(path, "names cells that data/cells does not hold")
+            path = places.scores(places.key(*key))
+            raise damaged(path, f"names cells that {places.CELLS} does not hold")
 
 
-def write_tables(findings: Findings) -> None:
+def write_tables(records: Records) -> None:
     """Write the study's tables, and a folder a kind of table with one a classifier."""
-    with atomic_folder(PLOTS / "tables") as folder:
-        for name, make in TABLES.items():
-            write_table(folder / f"{name}.csv", make(findings))
-    for kind, make in CLASSIFIER_TABLES.items():
-        with atomic_folder(PLOTS / kind) as folder:
-            for key, record in findings.records.items():
-                write_table(folder / f"{'-'.join(key)}.csv", make(record))
+    with atomic_folder(places.PLOTS / "tables") as folder:
+        for name, tabulate in TABLES.items():
+            write_table(folder / f"{name}.csv", tabulate(records))
+    for kind, tabulate in CLASSIFIER_TABLES.items():
+        with atomic_folder(places.classifier_table(kind, "").parent) as folder:
+            for key, record in records.items():
+                path = places.classifier_table(kind, places.key(*key))
+                write_table(folder / path.name, tabulate(record))
 
 
-def draw_charts(findings: Findings) -> dict[str, bytes]:
-    """Draw and save every chart that the study's protocols allow: name -> PNG."""
-    study = findings.study
-    classifier = study.classifiers[0]
-    protocol = findings.protocol
+def draw_charts(
+    results: Results, gain_lines: tuple[GainLine, ...]
+) -> dict[str, Figure]:
+    """Every chart that the study's protocols allow, by name."""
+    shown, look = results.shown, (results.balancers, results.simulated)
     figures = {
-        "recall_by_class": draw_recall(findings, protocol, classifier),
-        "curves": draw_curves(findings, protocol, classifier),
-        "reliability": draw_reliability(findings, protocol, classifier),
+        "recall_by_class": draw_recall(shown, *look),
+        "curves": draw_curves(shown, *look),
+        "reliability": draw_reliability(shown, *look),
     }
-    if protocol == "heldout":
-        figures["gains"] = draw_gains(findings, classifier)
-    if findings.optimism(classifier):
-        figures["optimism"] = draw_optimism(findings, classifier)
-    for name, record in findings.of(protocol, classifier).items():
-        figures[f"confusion-{name}"] = draw_confusion(record, study.simulated)
-    with atomic_folder(PLOTS / "figures") as folder:
+    if gain_lines:
+        figures["gains"] = draw_gains(gain_lines, *look)
+    if results.optimism[results.classifier]:
+        paper = select_records(results.records, "paper", results.classifier)
+        figures["optimism"] = draw_optimism(paper, shown, results.simulated)
+    for name, record in shown.items():
+        figures[f"confusion-{name}"] = draw_confusion(record, results.simulated)
+    return figures
+
+
+def write_charts(figures: dict[str, Figure]) -> dict[str, bytes]:
+    """Save every chart as PNG, and return them: name -> PNG."""
+    with atomic_folder(places.PLOTS / "figures") as folder:
         return {
             name: save_png(folder / f"{name}.png", figure)
             for name, figure in figures.items()
         }
 
 
-def read_images() -> dict:
+def read_images() -> dict[str, np.ndarray]:
     """Cell id -> image, memory-mapped."""
-    cells = read_cells(CELLS)
+    cells = read_cells(places.CELLS)
     return dict(zip(cells.table["cell_id"], cells.images, strict=True))
 
 
-def read_sheets(gans: dict[str, dict]) -> dict[str, bytes]:
-    """The sheets of GANs of these keys: name -> PNG, its checksums read to the end."""
+def read_sheets(keys: Iterable[str]) -> dict[tuple[str, str], bytes]:
+    """The sheets of GANs of these keys, their checksums read to the end.
+
+    (key, end of the sheet's name) -> PNG.
+    """
     sheets = {}
-    for name in (key + end for key in gans for end in ENDS):
-        path = SHEETS / f"{name}.png"
+    for key, end in itertools.product(keys, SHEETS):
+        path = places.gan_sheet(key, end)
         with reading(path):
-            sheets[name] = path.read_bytes()
-            with Image.open(io.BytesIO(sheets[name]), formats=["PNG"]) as picture:
+            png = path.read_bytes()
+            with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
                 picture.verify()
+        sheets[key, end] = png
     return sheets
 
 
 def read_gans(study: View) -> dict[str, dict]:
     """Metrics of every GAN of the study: key -> metrics."""
     protocols = sorted(study.protocols)  # `heldout` first
-    keys = [f"{p}-{g}" for g in study.gans for p in protocols]
-    return {key: read_metrics(GANS / f"{key}.json", GAN) for key in keys}
+    keys = [places.key(p, gan) for gan in study.gans for p in protocols]
+    return {key: read_metrics(places.gan_metrics(key), GAN) for key in keys}
 
 
 if __name__ == "__main__":

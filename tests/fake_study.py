@@ -25,9 +25,8 @@ def write_params(folder: Path, **changes) -> None:
     shipped = Path(__file__).parents[1] / "params.yaml"
     study = yaml.safe_load(shipped.read_text(encoding="utf-8"))
     study["merge"]["classes"] = {label: [label] for label in CLASSES}
-    study["oversamplers"] = ["plain", "weighted"]
-    study["balancers"] = list(RECALL)
-    study["classifier"]["trials"] = TRIALS
+    study["balancers"] = {name: study["balancers"][name] for name in RECALL}
+    study["classifiers"]["sequential_cnn"]["trials"] = TRIALS
     study["evaluate"]["resamples"] = 200
     study |= changes
     (folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
@@ -66,7 +65,7 @@ def write_cells(folder: Path, seed: int = 0) -> pd.DataFrame:
 def write_predictions(
     folder: Path, cells: pd.DataFrame, protocol: str, balancer: str
 ) -> str:
-    """Split, predictions and curves of one classifier; returns its key.
+    """Split, predictions, curves and views of one classifier; returns its key.
 
     Under `paper` the test part also holds synthetic cells, all but always right.
     """
@@ -112,7 +111,16 @@ def write_predictions(
     curve = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
     curves = pd.DataFrame(epochs, columns=["trial", "epoch", *curve])
     write_csv(folder / f"data/curves/{key}.csv", curves)
+    write_csv(folder / f"data/views/{key}.csv", count_views(split))
     return key
+
+
+def count_views(split: pd.DataFrame) -> pd.DataFrame:
+    """Views of each class and origin in a training that showed every cell thrice."""
+    training = split[split["part"] == "train"]
+    cells = training.groupby(["origin", "label"]).size().rename("cells").reset_index()
+    trials = [cells.assign(trial=t, views=3 * cells["cells"]) for t in range(TRIALS)]
+    return pd.concat(trials)[["trial", "label", "origin", "cells", "views"]]
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -247,6 +247,14 @@ RERUNS = {
         lambda folder: change_params(folder, lambda v: v["study"].update(title="Ours")),
         ("draw_cells", "draw_gan@heldout-c_wgan_gp", "report"),
     ),
+    "a word of the page": (
+        lambda folder: change_code(folder, "report/templates/scores.html", "More.\n"),
+        ("report",),
+    ),
+    "a comment of the page": (
+        lambda folder: change_code(folder, "report/templates/scores.html", "{# #}\n"),
+        (),
+    ),
     "how things are drawn": (
         lambda folder: change_code(folder, "draw/style.py", "WIDE = 2\n"),
         ("draw_cells", "draw_gan@heldout-c_wgan_gp", "report"),

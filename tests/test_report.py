@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import evaluate
 import report
 from cytobalance.assess.cell_sheet import draw_gan_sheet
 from cytobalance.report.gans import MEASURES
+from cytobalance.report.rendering import render
 from cytobalance.study.runtime import run_stage
 from cytobalance.study.tables import read_table
 
@@ -83,7 +85,9 @@ def summary_of(folder: Path) -> dict:
 
 
 def page_of(folder: Path) -> str:
-    return (folder / "plots/report.html").read_text(encoding="utf-8")
+    """The page with single blanks, as a browser shows them, and none between tags."""
+    text = (folder / "plots/report.html").read_text(encoding="utf-8")
+    return re.sub(r">\s+<", "><", re.sub(r"\s+", " ", text))
 
 
 def leaves(value) -> int:
@@ -164,6 +168,37 @@ def test_page_is_well_formed_and_needs_nothing_from_outside(study):
     assert page.tags.count("img") > 10
 
 
+EVIL = '<img src=x onerror="alert(1)">'
+
+
+def poison(value):
+    """Page data whose every text is EVIL, but the keys of pictures and columns."""
+    if isinstance(value, str):
+        return EVIL
+    if isinstance(value, tuple):
+        return tuple(poison(part) for part in value)
+    if isinstance(value, dict):
+        return {key: poison(part) for key, part in value.items()}
+    if is_dataclass(value):
+        parts = {f.name: poison(getattr(value, f.name)) for f in fields(value)}
+        return replace(value, **parts)
+    return value
+
+
+def test_no_text_of_a_study_becomes_a_tag(study, monkeypatch):
+    pages = []
+    monkeypatch.setattr(report, "render", lambda page: pages.append(page) or "")
+    before = (study / "plots/report.html").read_bytes()
+    run_in(study, report.main)
+    (study / "plots/report.html").write_bytes(before)
+    text = render(poison(pages[0]))
+    page = Structure()
+    page.feed(text)
+    assert page.tags.count("img") == before.count(b"<img ")
+    assert text.count("&lt;img src=x onerror=") > 200 and EVIL not in text
+    assert all(link.startswith(("data:", "#")) for link in page.links)
+
+
 def test_page_gives_the_answer_before_all_else(study):
     text = page_of(study)
     answer = text.index('class="lead"')
@@ -206,7 +241,7 @@ def test_one_trial_names_no_class(study, tmp_path):
         path.write_text(json.dumps(record | {"trials": 1}))
     run_in(copy, report.main)
     answer = page_of(copy).split('class="answer"')[1].split("<nav>")[0]
-    assert "One training of each classifier can&#x27;t tell" in answer
+    assert "One training of each classifier can&#39;t tell" in answer
     for words in ("better at", "worse at", "no single class", "ways were compared"):
         assert words not in answer
 
@@ -289,7 +324,7 @@ def test_one_protocol_alone_tells_only_what_it_can(study, tmp_path, protocol):
     found = summary_of(copy)["sequential_cnn"]
     assert "optimism" not in found
     assert ("gain" in found) == (protocol == "heldout")
-    assert ("can&#x27;t tell whether" in page_of(copy)) == (protocol == "paper")
+    assert ("can&#39;t tell whether" in page_of(copy)) == (protocol == "paper")
 
 
 def test_what_another_study_left_goes_and_a_users_own_stays(study, tmp_path, capsys):

@@ -11,10 +11,9 @@ from cytobalance.report.comparison import (
     judge,
     optimism,
     paired_gain,
-    rare_classes,
     rebuild_predictions,
 )
-from cytobalance.report.findings import rare_recall
+from cytobalance.report.records import rare_classes, rare_recall
 from cytobalance.study.runtime import StudyError
 
 CLASSES = ("common", "medium", "rare")

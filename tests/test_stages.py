@@ -2,9 +2,10 @@
 
 import pytest
 
-from cytobalance.study.code import find_code, strip_comments
+from cytobalance.report.rendering import TEMPLATES
+from cytobalance.study.code import find_code, fingerprint_templates, strip_comments
 from cytobalance.study.params import read_study
-from cytobalance.study.stages import View, select
+from cytobalance.study.stages import View, fingerprint_stage, select
 
 COMMENTED = '''"""A module."""
 # why
@@ -71,3 +72,21 @@ def test_a_stage_sees_the_settings_that_it_listed_and_no_others():
     ):
         with pytest.raises(AttributeError):
             unlisted()
+
+
+def test_a_template_s_words_count_and_its_comments_do_not(tmp_path):
+    path = tmp_path / "page.html"
+    texts = ("<p>A word.</p>\n", "{# why\n so #}\n<p>A word.</p>\n", "<p>Words.</p>\n")
+    lines = []
+    for text in texts:
+        path.write_text(text)
+        lines += fingerprint_templates([path], tmp_path)
+    assert lines[0] == lines[1] != lines[2]
+    assert lines[0].endswith(" page.html")
+
+
+def test_the_report_runs_again_for_every_template_that_it_fills():
+    named = {line.split()[1] for line in fingerprint_stage("report")}
+    folder = "cytobalance/report/templates"
+    assert {f"{folder}/{path.name}" for path in TEMPLATES.iterdir()} <= named
+    assert not any(folder in line for line in fingerprint_stage("evaluate"))

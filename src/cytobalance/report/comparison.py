@@ -18,6 +18,13 @@ from cytobalance.evaluate.intervals import (
     resample_confusions,
 )
 from cytobalance.evaluate.predictions import Predictions
+from cytobalance.report.records import (
+    Record,
+    balanced_accuracy,
+    mean_recall,
+    tested_classes,
+)
+from cytobalance.study import places
 from cytobalance.study.runtime import StudyError, random_stream
 
 # A gain in balanced accuracy below this changes nothing in a laboratory (ours).
@@ -31,17 +38,7 @@ ONE_TRIAL = "one trial can't tell"
 ONE_GROUP = "one group can't tell"
 
 
-def rare_classes(record: dict[str, Any]) -> list[str]:
-    """The smallest third of the classes (at least one) by real training cells.
-
-    record: of a classifier trained on cells that no balancer added to. In class order.
-    """
-    counts = record["cells"]["train"]["real"]
-    order = np.argsort(counts, kind="stable")[: max(1, len(counts) // 3)]
-    return [record["classes"][i] for i in sorted(order)]
-
-
-def rebuild_predictions(record: dict[str, Any], hold_out: pd.DataFrame) -> Predictions:
+def rebuild_predictions(record: Record, hold_out: pd.DataFrame) -> Predictions:
     """Every test cell's fate under `heldout`, from the misses and data/hold_out.csv.
 
     Probabilities are not kept in the record: an empty array. Raises StudyError where
@@ -52,14 +49,14 @@ def rebuild_predictions(record: dict[str, Any], hold_out: pd.DataFrame) -> Predi
     label = pd.Index(record["classes"]).get_indexer(test["label"])
     predicted = np.tile(label, (record["trials"], 1))
     place = {cell: i for i, cell in enumerate(cell_id)}
-    for trial, cell, _, true, said, *_ in record["misses"]["rows"]:
+    for trial, cell, _, true, named, *_ in record["misses"]["rows"]:
         if cell not in place or label[place[cell]] != true:
-            key = f"{record['protocol']}-{record['balancer']}-{record['classifier']}"
+            parts = (record[k] for k in ("protocol", "balancer", "classifier"))
             raise StudyError(
-                f"metrics/classifiers/{key}.json knows test cell {cell}, "
-                "data/hold_out.csv doesn't; run `dvc repro`"
+                f"{places.scores(places.key(*parts))} names test cell {cell}, "
+                f"{places.HOLD_OUT} does not; run `dvc repro`"
             )
-        predicted[trial, place[cell]] = said
+        predicted[trial, place[cell]] = named
     return Predictions(
         classes=tuple(record["classes"]),
         cell_id=cell_id,
@@ -141,20 +138,12 @@ def judge(gain: dict[str, Any], trials: int) -> str:
     return DID_NOT_HELP if gain["high"] < WORTHWHILE else UNDECIDED
 
 
-def tested_classes(record: dict[str, Any]) -> list[str]:
-    """Classes with test cells of a record, in class order: its means are over these."""
-    found = record["test"]["all"]["classes"]
-    return [label for label, scores in found.items() if scores["support"]]
+def verdict(gain: dict[str, Any]) -> str:
+    """The verdict on a gain of `paired_gain`."""
+    return judge(gain["balanced_accuracy"], gain["trials"])
 
 
-def mean_recall(record: dict[str, Any], classes: list[str]) -> float | None:
-    """Balanced accuracy over some of the tested classes alone; None without any."""
-    found = record["test"]["all"]["classes"]
-    values = [found[label]["recall"][0] for label in classes]
-    return sum(values) / len(values) if values else None
-
-
-def optimism(paper: dict[str, Any], heldout: dict[str, Any]) -> dict[str, Any]:
+def optimism(paper: Record, heldout: Record) -> dict[str, Any]:
     """By how much the papers' protocol flatters: balanced accuracy, paper - heldout.
 
     Two records of the same balancer and classifier: value, low, high, and `left_out`,
@@ -170,45 +159,43 @@ def optimism(paper: dict[str, Any], heldout: dict[str, Any]) -> dict[str, Any]:
         a, b = (mean_recall(record, classes) for record in (paper, heldout))
         value = None if a is None else a - b
         return {"value": value, "low": None, "high": None, "left_out": left_out}
-    a, b = (r["test"]["all"]["overall"]["balanced_accuracy"] for r in (paper, heldout))
+    a, b = balanced_accuracy(paper), balanced_accuracy(heldout)
     value = a["mean"] - b["mean"]
-    found = {"value": value, "low": None, "high": None, "left_out": left_out}
+    difference = {"value": value, "low": None, "high": None, "left_out": left_out}
     if None in (a["low"], b["low"]):
-        return found
+        return difference
     down = np.hypot(a["mean"] - a["low"], b["high"] - b["mean"])
     up = np.hypot(a["high"] - a["mean"], b["mean"] - b["low"])
-    return found | {"low": value - down, "high": value + up}
+    return difference | {"low": value - down, "high": value + up}
 
 
-def compare_all(
-    records: dict[str, dict[str, Any]],
+def compare_pairs(
+    records: dict[str, Record],
+    pairs: list[tuple[str, str]],
     hold_out: pd.DataFrame,
     rare: list[str],
-    references: tuple[str, ...],
     seed: int,
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Gains of every balancer over each reference: reference -> balancer -> gain.
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Gain of each pair's first balancer over its second: pair -> gain.
 
     records: balancer -> record, all under `heldout` with one classifier. rare: the
-    rare classes. References that are missing are left out.
+    rare classes.
     """
-    if not records:
+    if not pairs:
         return {}
+    predictions = {
+        name: rebuild_predictions(records[name], hold_out)
+        for name in dict.fromkeys(name for pair in pairs for name in pair)
+    }
     some = next(iter(records.values()))
-    known = {name: rebuild_predictions(r, hold_out) for name, r in records.items()}
     return {
-        reference: {
-            name: paired_gain(
-                known[name],
-                known[reference],
-                rare,
-                some["confidence"],
-                some["resamples"],
-                random_stream(seed, "report", some["classifier"], name, reference),
-            )
-            for name in known
-            if name != reference
-        }
-        for reference in references
-        if reference in known
+        (name, reference): paired_gain(
+            predictions[name],
+            predictions[reference],
+            rare,
+            some["confidence"],
+            some["resamples"],
+            random_stream(seed, "report", some["classifier"], name, reference),
+        )
+        for name, reference in pairs
     }

@@ -1,24 +1,15 @@
-"""The report's section on the GANs: sheets of their cells, and what was measured."""
+"""The GANs on the page: sheets of their cells, and what was measured of them."""
 
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
-from cytobalance.report import page
-from cytobalance.report.claims import number, percent
-from cytobalance.report.inputs import Material
+from cytobalance.report.blocks import Table
+from cytobalance.report.wording import number, percent
 from cytobalance.taxonomy import readable
 
-# End of a sheet's name -> what it shows. Only the first is shown of every protocol:
-# each costs the page most of a megabyte.
-SHEETS = {
-    "": "Training cells left, synthetic ones right.",
-    "-closest": (
-        "Does it copy? The synthetic cells most like one single training cell, each "
-        "beside that cell: copies would look the same. Right, the same of held-out "
-        "real cells, which copy nothing."
-    ),
-    "-training": "Cells of the same latents on the way through the training.",
-}
+# Ends of the sheets' names, in the page's order. Only the first is shown of every
+# protocol: each costs the page most of a megabyte.
+SHEETS = ("", "-closest", "-training")
 # Columns of the table of classes: key -> heading; shares are given in percent.
 MEASURES = {
     "synthetic_cells": "synthetic cells",
@@ -41,46 +32,62 @@ SHARES = {
 }
 
 
-def show_gans(protocol: str, material: Material) -> list[str]:
-    """Each GAN's sheets, measures and notes; of other protocols the first sheet."""
-    parts = []
-    for key, metrics in material.gans.items():
-        parts.append(f"<h3>{escape(key)}</h3>")
-        told = metrics["protocol"] == protocol
-        for end, caption in SHEETS.items():
-            if key + end in material.sheets and (told or not end):
-                alt = f"{key}: {caption.split(':')[0]}"
-                parts.append(page.picture(material.sheets[key + end], alt, caption))
-        parts += [_overall_table(metrics), _class_table(metrics)]
-        parts += [page.paragraph(note, "quiet") for note in metrics["notes"]]
-    return parts
+@dataclass(frozen=True)
+class TrainedGan:
+    """One GAN under one protocol. sheets: end of the name -> PNG."""
+
+    key: str
+    sheets: dict[str, bytes]
+    overall: Table
+    classes: Table
+    notes: tuple[str, ...]
 
 
-def _overall_table(metrics: dict[str, Any]) -> str:
+def gather_gans(
+    metrics: dict[str, dict[str, Any]],
+    sheets: dict[tuple[str, str], bytes],
+    protocol: str,
+) -> tuple[TrainedGan, ...]:
+    """Each GAN's sheets, measures and notes; of other protocols the first sheet.
+
+    metrics: key -> metrics/gan; sheets: (key, end of the name) -> PNG.
+    """
+    return tuple(
+        TrainedGan(
+            key,
+            {
+                end: sheets[key, end]
+                for end in SHEETS
+                if about["protocol"] == protocol or not end
+            },
+            _tabulate_overall(about["overall"]),
+            _tabulate_classes(about["classes"]),
+            tuple(about["notes"]),
+        )
+        for key, about in metrics.items()
+    )
+
+
+def _tabulate_overall(overall: dict[str, Any]) -> Table:
     """Whatever numbers `overall` holds; `floor` is the same of held-out cells."""
-    overall = dict(metrics["overall"])
-    floor = overall.pop("floor", None) or {}
+    floor = overall.get("floor") or {}
     rows = [
-        [
-            escape(readable(name)),
-            number(value),
-            number(floor[name]) if name in floor else "",
-        ]
+        (readable(name), number(value), number(floor[name]) if name in floor else "")
         for name, value in overall.items()
+        if name != "floor"
     ]
-    return page.table(["measure", "synthetic cells", "held-out cells"], rows)
+    return Table(("measure", "synthetic cells", "held-out cells"), tuple(rows))
 
 
-def _class_table(metrics: dict[str, Any]) -> str:
-    """The main numbers of each class, folded away."""
-
-    def told(own: dict[str, Any], name: str) -> str:
-        dash_or_share = name in SHARES or own[name] is None
-        return percent(own[name]) if dash_or_share else number(own[name])
-
+def _tabulate_classes(classes: dict[str, dict[str, Any]]) -> Table:
+    """The main numbers of each class."""
     rows = [
-        [escape(readable(label)), *(told(own, name) for name in MEASURES)]
-        for label, own in metrics["classes"].items()
+        (readable(label), *(_tell(name, measures[name]) for name in MEASURES))
+        for label, measures in classes.items()
     ]
-    table = page.table(["class", *MEASURES.values()], rows)
-    return f"<details><summary>Every class</summary>{table}</details>"
+    return Table(("class", *MEASURES.values()), tuple(rows))
+
+
+def _tell(name: str, value: float | None) -> str:
+    """A measure as text; a dash where there is none."""
+    return percent(value) if name in SHARES or value is None else number(value)

@@ -3,11 +3,14 @@
 import ast
 import hashlib
 import io
+import re
 import tokenize
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+# One of Jinja's, with the line end that Jinja drops behind it.
+TEMPLATE_COMMENT = re.compile(r"\{#.*?#\}\n?", re.DOTALL)
 # Nodes whose first statement may be a docstring.
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -37,6 +40,16 @@ def fingerprint_code(scripts: Iterable[Path], top: Path) -> list[str]:
     lines = []
     for path in find_code(scripts, top):
         bare = strip_comments(path.read_text(encoding="utf-8"))
+        digest = hashlib.sha256(bare.encode()).hexdigest()[:16]
+        lines.append(f"{digest} {path.relative_to(top).as_posix()}")
+    return lines
+
+
+def fingerprint_templates(paths: Iterable[Path], top: Path) -> list[str]:
+    """The same of Jinja's templates and what they include, without their comments."""
+    lines = []
+    for path in sorted(paths):
+        bare = TEMPLATE_COMMENT.sub("", path.read_text(encoding="utf-8"))
         digest = hashlib.sha256(bare.encode()).hexdigest()[:16]
         lines.append(f"{digest} {path.relative_to(top).as_posix()}")
     return lines

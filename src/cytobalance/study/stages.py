@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from cytobalance.study.code import fingerprint_code
+from cytobalance.study.code import fingerprint_code, fingerprint_templates
 from cytobalance.study.params import Study, read_study
 from cytobalance.study.runtime import StudyError
 
@@ -76,6 +76,8 @@ ITEMS = {
     "split": "balancers",
     "train_classifier": "training_names",
 }
+# Stage -> templates that it fills, beside its code.
+TEMPLATES = {"report": "cytobalance/report/templates/*"}
 
 
 class View:
@@ -129,6 +131,8 @@ def fingerprint_stage(stage: str, by_name: Iterable[str] = ()) -> list[str]:
     by_name: further modules, imported by a name made at run time (`modules_by_name`).
     """
     lines = fingerprint_code([TOP / name for name in (f"{stage}.py", *by_name)], TOP)
+    if stage in TEMPLATES:
+        lines += fingerprint_templates(TOP.glob(TEMPLATES[stage]), TOP)
     return [
         line
         for line in lines

@@ -1,7 +1,5 @@
 """Charts of single classifiers: confusion, training curves, reliability."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -12,13 +10,13 @@ from cytobalance.draw.style import (
     balancer_colours,
     new_figure,
 )
-from cytobalance.report.findings import Findings
+from cytobalance.report.records import Record
 from cytobalance.taxonomy import readable
 
 PERCENT = 100
 
 
-def draw_confusion(record: dict[str, Any], simulated: bool) -> Figure:
+def draw_confusion(record: Record, simulated: bool) -> Figure:
     """Confusion matrix in percent of the true class (rows): the diagonal is recall."""
     counts = np.array(record["test"]["all"]["confusion"])
     support = counts.sum(1)
@@ -57,23 +55,27 @@ def draw_confusion(record: dict[str, Any], simulated: bool) -> Figure:
     return figure
 
 
-def draw_curves(findings: Findings, protocol: str, classifier: str) -> Figure:
-    """Loss and accuracy by epoch: training dashed, validation solid, a line a trial."""
-    records = findings.of(protocol, classifier)
-    colours = balancer_colours(findings.study.balancers)
-    figure = new_figure(1 + 2.1 * len(records), 4.4, findings.study.simulated)
+def draw_curves(
+    records: dict[str, Record], balancers: tuple[str, ...], simulated: bool
+) -> Figure:
+    """Loss and accuracy by epoch: training dashed, validation solid, a line a trial.
+
+    records: balancer -> record.
+    """
+    colours = balancer_colours(balancers)
+    figure = new_figure(1 + 2.1 * len(records), 4.4, simulated)
     panels = figure.subplots(2, len(records), sharex=True, sharey="row", squeeze=False)
     for column, (name, record) in enumerate(records.items()):
         names = record["curves"]["columns"]
         rows = np.array(record["curves"]["rows"], float)
-        for line, kind in enumerate(("loss", "accuracy")):
+        for line, measure in enumerate(("loss", "accuracy")):
             panel = panels[line, column]
             for trial in np.unique(rows[:, 0]):
-                own = rows[rows[:, 0] == trial]
+                epochs = rows[rows[:, 0] == trial]
                 for part, style in (("train", "--"), ("validation", "-")):
-                    values = own[:, names.index(f"{part}_{kind}")]
+                    values = epochs[:, names.index(f"{part}_{measure}")]
                     panel.plot(
-                        own[:, 1],
+                        epochs[:, 1],
                         values,
                         style,
                         color=colours[name],
@@ -91,15 +93,19 @@ def draw_curves(findings: Findings, protocol: str, classifier: str) -> Figure:
     return figure
 
 
-def draw_reliability(findings: Findings, protocol: str, classifier: str) -> Figure:
-    """Confidence against accuracy; the area of a point is its number of cells."""
-    records = findings.of(protocol, classifier)
-    colours = balancer_colours(findings.study.balancers)
-    figure = new_figure(0.8 + 2.1 * len(records), 2.9, findings.study.simulated)
+def draw_reliability(
+    records: dict[str, Record], balancers: tuple[str, ...], simulated: bool
+) -> Figure:
+    """Confidence against accuracy; the area of a point is its number of cells.
+
+    records: balancer -> record.
+    """
+    colours = balancer_colours(balancers)
+    figure = new_figure(0.8 + 2.1 * len(records), 2.9, simulated)
     panels = figure.subplots(1, len(records), sharex=True, sharey=True, squeeze=False)
     for panel, (name, record) in zip(panels[0], records.items(), strict=True):
-        found = record["test"]["all"]["calibration"]
-        bins = {k: np.array(v, float) for k, v in found["bins"].items()}
+        calibration = record["test"]["all"]["calibration"]
+        bins = {k: np.array(v, float) for k, v in calibration["bins"].items()}
         panel.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":")
         area = 260 * bins["count"] / bins["count"].sum() + 8
         panel.plot(bins["confidence"], bins["accuracy"], color=colours[name], alpha=0.5)
@@ -108,7 +114,7 @@ def draw_reliability(findings: Findings, protocol: str, classifier: str) -> Figu
         panel.text(
             0,
             1.03,
-            f"calibration error {found['ece']:.3f}",
+            f"calibration error {calibration['ece']:.3f}",
             fontsize=8,
             transform=panel.transAxes,
             color=QUIET,

@@ -1,5 +1,7 @@
 """Charts that compare balancers: gains, recall of each class, flattery."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -10,44 +12,46 @@ from cytobalance.draw.style import (
     balancer_colours,
     new_figure,
 )
-from cytobalance.report.claims import points, word_of
-from cytobalance.report.findings import BASELINE, Findings
+from cytobalance.report.claims import GainLine
+from cytobalance.report.records import Record
+from cytobalance.report.wording import points
+from cytobalance.study.params import BASELINE
 from cytobalance.taxonomy import readable
 
 # Points of a hundred: gains are read in them, not in parts of one.
 POINTS = 100
 
 
-def draw_gains(findings: Findings, classifier: str) -> Figure:
+def draw_gains(
+    lines: Sequence[GainLine], balancers: tuple[str, ...], simulated: bool
+) -> Figure:
     """Forest plot: gain of each balancer over `plain`, and of a GAN over the rest.
 
     Left the balanced accuracy, which the verdict is about; right the mean recall of
     the rare classes. In points of a hundred, with intervals.
     """
-    gains = findings.gains[classifier]
-    colours = balancer_colours(findings.study.balancers)
-    rows = [(n, BASELINE, g) for n, g in gains[BASELINE].items()]
-    for gan in findings.study.gan_balancers:
-        rows += [(gan, c, gains[c][gan]) for c in findings.cheap]
-    figure = new_figure(10, 1.5 + 0.36 * len(rows), findings.study.simulated)
+    colours = balancer_colours(balancers)
+    figure = new_figure(10, 1.5 + 0.36 * len(lines), simulated)
     panels = figure.subplots(1, 2, sharey=True)
     keys = {
         "balanced_accuracy": "Gain in balanced accuracy, points",
         "rare_recall": "Gain in recall of rare classes, points",
     }
-    own = len(gains[BASELINE])
+    over_plain = sum(line.reference == BASELINE for line in lines)
     for panel, (key, name) in zip(panels, keys.items(), strict=True):
         panel.axvline(0, color=INK, linewidth=1)
-        for y, (balancer, _, gain) in enumerate(rows):
-            value, low, high = (POINTS * gain[key][k] for k in ("value", "low", "high"))
+        for y, line in enumerate(lines):
+            colour = colours[line.balancer]
+            score = line.gain[key]
+            value, low, high = (POINTS * score[k] for k in ("value", "low", "high"))
             panel.plot(
                 [low, high],
                 [y, y],
-                color=colours[balancer],
+                color=colour,
                 linewidth=2.5,
                 solid_capstyle="butt",
             )
-            panel.plot(value, y, "o", color=colours[balancer], markersize=7)
+            panel.plot(value, y, "o", color=colour, markersize=7)
             panel.annotate(
                 points(value / POINTS),
                 (value, y),
@@ -56,20 +60,21 @@ def draw_gains(findings: Findings, classifier: str) -> Figure:
                 textcoords="offset points",
                 fontsize=8,
             )
-        if own < len(rows):
-            panel.axhline(own - 0.5, color=RULE, linewidth=1)
+        if over_plain < len(lines):
+            panel.axhline(over_plain - 0.5, color=RULE, linewidth=1)
         panel.set_xlabel(name)
         panel.grid(axis="x")
         panel.tick_params(axis="y", length=0)
         reach = 1.1 * max(abs(v) for v in panel.get_xlim())
         panel.set_xlim(-reach, reach)
-    panels[0].set_yticks(range(len(rows)), [f"{a} over {b}" for a, b, _ in rows])
-    panels[0].set_ylim(len(rows) - 0.4, -0.7)
-    for y, (_, reference, gain) in enumerate(rows):
+    names = [f"{line.balancer} over {line.reference}" for line in lines]
+    panels[0].set_yticks(range(len(lines)), names)
+    panels[0].set_ylim(len(lines) - 0.4, -0.7)
+    for y, line in enumerate(lines):
         panels[1].text(
             1.02,
             y,
-            word_of(gain, reference),
+            line.verdict,
             transform=panels[1].get_yaxis_transform(),
             va="center",
             fontsize=8.5,
@@ -78,21 +83,20 @@ def draw_gains(findings: Findings, classifier: str) -> Figure:
     return figure
 
 
-def draw_recall(findings: Findings, protocol: str, classifier: str) -> Figure:
+def draw_recall(
+    records: dict[str, Record], balancers: tuple[str, ...], simulated: bool
+) -> Figure:
     """Recall (sensitivity) of every class, each balancer beside `plain` (grey).
 
     Classes by number of real training cells, the rarest on top; bars are Wilson
-    intervals.
+    intervals. records: balancer -> record.
     """
-    records = findings.of(protocol, classifier)
     plain = records[BASELINE]
     order = np.argsort(plain["cells"]["train"]["real"], kind="stable")
     labels = [plain["classes"][i] for i in order]
     others = [name for name in records if name != BASELINE]
-    colours = balancer_colours(findings.study.balancers)
-    figure = new_figure(
-        2.2 + 2.2 * len(others), 1.2 + 0.34 * len(labels), findings.study.simulated
-    )
+    colours = balancer_colours(balancers)
+    figure = new_figure(2.2 + 2.2 * len(others), 1.2 + 0.34 * len(labels), simulated)
     panels = np.atleast_1d(figure.subplots(1, len(others), sharey=True, sharex=True))
     for panel, name in zip(panels, others, strict=True):
         for y, label in enumerate(labels):
@@ -127,17 +131,21 @@ def _draw_recall_row(panel, y, label, plain, record, colour) -> None:
     panel.plot(after, y, "o", color=colour, markersize=6)
 
 
-def draw_optimism(findings: Findings, classifier: str) -> Figure:
-    """Balanced accuracy as the papers' protocol counts it, and on held-out cells."""
-    paper, heldout = (findings.of(p, classifier) for p in ("paper", "heldout"))
+def draw_optimism(
+    paper: dict[str, Record], heldout: dict[str, Record], simulated: bool
+) -> Figure:
+    """Balanced accuracy as the papers' protocol counts it, and on held-out cells.
+
+    Each protocol's records: balancer -> record.
+    """
     names = [name for name in paper if name in heldout]
-    figure = new_figure(8, 2 + 0.46 * len(names), findings.study.simulated)
+    figure = new_figure(8, 2 + 0.46 * len(names), simulated)
     panel = figure.subplots()
-    kind = "simulated" if findings.study.simulated else "real"
+    cells = "simulated" if simulated else "real"
     marks = {
-        f"heldout: {kind} cells, never seen": (heldout, "all", "o", "#0072b2"),
+        f"heldout: {cells} cells, never seen": (heldout, "all", "o", "#0072b2"),
         "paper: its own number": (paper, "all", "D", "#d55e00"),
-        f"paper: its {kind} test cells": (paper, "real", "<", "#e69f00"),
+        f"paper: its {cells} test cells": (paper, "real", "<", "#e69f00"),
         "paper: its synthetic test cells": (paper, "synthetic", ">", "#cc79a7"),
     }
     for i, (text, (records, scope, marker, colour)) in enumerate(marks.items()):

@@ -1,0 +1,104 @@
+"""All results of a study, computed once: its records, gains and optimism."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from cytobalance.report.comparison import compare_pairs, optimism
+from cytobalance.report.records import (
+    Record,
+    Records,
+    rare_classes,
+    read_records,
+    select_records,
+)
+from cytobalance.study import places
+from cytobalance.study.params import BASELINE
+from cytobalance.study.stages import View
+
+Gain = dict[str, Any]  # of comparison.paired_gain
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a study's tables, charts and page are made of.
+
+    protocol, classifier: those that are shown in full; shown: their records, balancer
+    -> record. rare: the rare classes. with_gan: balancers with a GAN's cells; cheap:
+    those without, save `plain`. gains: classifier -> balancer -> gain over `plain` on
+    held-out cells. against_cheap: (balancer with a GAN, cheap one) -> gain, of the
+    classifier that is shown. optimism: classifier -> balancer -> by how much the
+    papers' protocol flatters it. Empty where the study lacks a protocol for it.
+    """
+
+    title: str
+    seed: int
+    simulated: bool
+    protocols: tuple[str, ...]
+    balancers: tuple[str, ...]
+    classifiers: tuple[str, ...]
+    with_gan: tuple[str, ...]
+    cheap: tuple[str, ...]
+    records: Records
+    protocol: str
+    classifier: str
+    shown: dict[str, Record]
+    rare: list[str]
+    gains: dict[str, dict[str, Gain]]
+    against_cheap: dict[tuple[str, str], Gain]
+    optimism: dict[str, dict[str, dict[str, Any]]]
+
+
+def choose_shown(study: View) -> str:
+    """The classifier that is shown in full: the first of those with most balancers."""
+    counts = Counter(places.key_names(name)[1] for name in study.training_names)
+    return max(study.classifiers, key=counts.__getitem__)
+
+
+def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
+    """Read every record of the study, and compare them.
+
+    Files of settings that the study no longer has are ignored. Raises StudyError
+    where a record is missing, damaged or of other cells than `hold_out`.
+    """
+    records = read_records(study)
+    protocol = "heldout" if "heldout" in study.protocols else study.protocols[0]
+    classifier = choose_shown(study)
+    shown = select_records(records, protocol, classifier)
+    rare = rare_classes(shown[BASELINE])
+    with_gan = tuple(name for name in shown if name in study.gan_balancers)
+    cheap = tuple(name for name in shown if name not in (BASELINE, *with_gan))
+    gains, flattery = {}, {}
+    for name in study.classifiers:
+        heldout = select_records(records, "heldout", name)
+        paper = select_records(records, "paper", name)
+        pairs = [(other, BASELINE) for other in heldout if other != BASELINE]
+        found = compare_pairs(heldout, pairs, hold_out, rare, study.study.seed)
+        gains[name] = {balancer: gain for (balancer, _), gain in found.items()}
+        flattery[name] = {
+            balancer: optimism(paper[balancer], heldout[balancer])
+            for balancer in paper
+            if balancer in heldout
+        }
+    heldout = select_records(records, "heldout", classifier)
+    pairs = [(gan, other) for gan in with_gan for other in cheap if heldout]
+    return Results(
+        title=study.study.title,
+        seed=study.study.seed,
+        simulated=study.simulated,
+        protocols=tuple(study.protocols),
+        balancers=tuple(study.balancers),
+        classifiers=tuple(study.classifiers),
+        with_gan=with_gan,
+        cheap=cheap,
+        records=records,
+        protocol=protocol,
+        classifier=classifier,
+        shown=shown,
+        rare=rare,
+        gains=gains,
+        against_cheap=compare_pairs(heldout, pairs, hold_out, rare, study.study.seed),
+        optimism=flattery,
+    )
