@@ -16,6 +16,7 @@ from cytobalance.generators.processes import (
     check_agreement,
 )
 from cytobalance.generators.states import read_state, write_state
+from cytobalance.study.cost import remark
 from cytobalance.study.runtime import StudyError, derive_seed, show_progress
 from cytobalance.study.settings import GanGroup
 
@@ -224,6 +225,7 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
     if state_file.exists():
         training.load(state_file)
         print(f"going on from iteration {training.iteration} of {total}")
+        remark(f"without the first {training.iteration} of {total} iterations")
         if training.iteration > total:
             raise StudyError(
                 f"gan.iterations is {total}, but an unfinished training of the same "

@@ -27,12 +27,15 @@ HOLD_OUT = Path("data/hold_out.csv")
 # What Git tracks of the results.
 DATASET = Path("metrics/dataset.json")
 SUMMARY = Path("metrics/summary.json")
+COST = Path("metrics/cost.json")  # by `make cost`, no stage's
 PLOTS = Path("plots")
 PAGE = PLOTS / "report.html"
 COPIES = PLOTS / "copies"
 
 # States of unfinished GAN trainings, outside the graph.
 GAN_STATES = Path(".cache/train_gan")
+# What the stages took, outside the graph.
+COSTS = Path(".cache/costs.json")
 # What DVC compares of each stage's settings and code.
 STAGES = Path("stages")
 

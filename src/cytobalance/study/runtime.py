@@ -136,13 +136,17 @@ def run_stage(main: Callable[[], None], alone: bool = True) -> None:
 
     That is a `StudyError`, a full disk, a full memory or a missing permission. alone:
     a second process of the same stage and item is refused while this one runs; of
-    those that `torchrun` started, the first stands for all.
+    those that `torchrun` started, the first stands for all. What it took is noted.
     """
+    from cytobalance.study.cost import measure  # which needs this module
+
     name = "-".join([Path(sys.argv[0]).stem, *sys.argv[1:]]).replace("--", "")
     first = os.environ.get("RANK", "0") == "0"
     try:
         with hold_stage(name) if alone and first else nullcontext():
-            main()
+            stage = Path(sys.argv[0]).stem
+            with measure(stage, sys.argv[1:]) if first else nullcontext():
+                main()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -19,10 +19,10 @@ from cytobalance.study.runtime import StudyError
 
 TOP = Path(__file__).parents[2]
 # What defines the settings: their values are among a stage's inputs, so that this code
-# need not be. Nor need `places`: DVC knows where a stage reads and writes.
+# need not be. Nor need `places`: DVC knows where a stage reads and writes; nor `cost`.
 DEFINITIONS = {
     f"cytobalance/study/{name}.py"
-    for name in ("code", "explain", "params", "places", "stages", "strict_yaml")
+    for name in ("code", "cost", "explain", "params", "places", "stages", "strict_yaml")
 }
 
 
