@@ -39,7 +39,10 @@ def folder(tmp_path, monkeypatch):
     """A project's folder with the inputs of three stages."""
     monkeypatch.chdir(tmp_path)
     Path("stages").mkdir()
-    for name in ("train_gan-dcgan", "generate-dcgan", "oversample", "train_classifier"):
+    for name in (
+        *("train_gan-dcgan", "generate-dcgan", "oversample"),
+        *("train_classifier-dcgan-cnn", "train_classifier-dcgan-svm"),
+    ):
         Path(f"stages/{name}.yaml").write_text(f"settings: of {name}\n")
     return tmp_path
 
@@ -121,6 +124,15 @@ def test_a_cost_that_can_not_be_written_is_no_error(folder, capsys):
     assert "cost not noted in .cache/costs.json: " in capsys.readouterr().out
 
 
+def test_the_inputs_are_those_of_the_item(folder):
+    cnn, svm = (
+        fingerprint_inputs("train_classifier", ["a", "dcgan", name])
+        for name in ("cnn", "svm")
+    )
+    assert cnn and svm and cnn != svm
+    assert not fingerprint_inputs("train_classifier", ["a", "dcgan", "vgg19"])
+
+
 def show(monkeypatch, capsys) -> str:
     monkeypatch.setattr(sys, "argv", ["show_cost.py"])
     show_cost.main()
@@ -171,6 +183,5 @@ def test_no_cost_is_part_of_the_graph_or_of_a_stages_code():
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())
     assert "cost" not in json.dumps(graph).lower()
     for stage in READS:
-        item = "dcgan" if stage in ("train_gan", "generate") else ""
-        code = "\n".join(fingerprint_stage(stage, item))
+        code = "\n".join(fingerprint_stage(stage))
         assert "runtime.py" in code and "cost.py" not in code

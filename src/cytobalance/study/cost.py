@@ -59,8 +59,8 @@ def measure(stage: str, words: Sequence[str]) -> Iterator[None]:
 
 def fingerprint_inputs(stage: str, values: Sequence[str]) -> str:
     """Hash of the settings and code of a stage and item, 12 hex; "" of no stage."""
-    names = [*(f"{stage}-{value}" for value in values), stage]
-    for path in (places.STAGES / f"{name}.yaml" for name in names):
+    for start in range(len(values) + 1):  # a stage's file is of some of the values
+        path = places.STAGES / f"{places.key(stage, *values[start:])}.yaml"
         if path.is_file():
             return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     return ""
