@@ -25,11 +25,11 @@ def main() -> None:
 
     wanted = count_wanted(study, options.protocol)
     weights = places.gan(options.protocol, options.gan) / "generator.pt"
-    generator, settings = load_generator(weights, study.classes, study.image.size)
+    model, settings = load_generator(weights, study.classes, study.image.size)
     check_room(wanted.values(), settings.latent)
     batch, size = study.generate.batch, study.image.size
     check_step(batch, settings.width, size, "generate.batch, gan.width")
-    generator = generator.to(processes.device)
+    model = model.to(processes.device)
     seed = derive_seed(study.study.seed, "generate", options.protocol, options.gan)
     output = places.synthetic(options.protocol, options.gan)
     with shared_folder(output, processes) as folder:
@@ -41,7 +41,7 @@ def main() -> None:
         start = 0
         for index, label in enumerate(show_progress(study.classes, desc="classes")):
             for place, made in generate_cells(
-                generator,
+                model.sample,
                 index,
                 wanted[label],
                 latent=settings.latent,

@@ -11,12 +11,12 @@ from cytobalance.generators.batches import Batches
 from cytobalance.generators.engine import Training, train_gan
 from cytobalance.generators.processes import limit_threads, share_of, start_processes
 from cytobalance.generators.registry import build_gan, save_generator
+from cytobalance.generators.settings import GeneratorSettings
 from cytobalance.study import places
 from cytobalance.study.cells import read_cells
 from cytobalance.study.devices import check_step, make_deterministic
 from cytobalance.study.options import read_item
 from cytobalance.study.runtime import atomic_folder, derive_seed, run_stage
-from cytobalance.study.settings import GanGroup
 from cytobalance.study.stages import View, fingerprint_stage, gan_module, read_settings
 from cytobalance.study.tables import check_labels, read_table, write_table
 
@@ -51,7 +51,7 @@ def main() -> None:
         with atomic_folder(output) as folder:
             save_generator(
                 folder / "generator.pt",
-                training.average,
+                training.average.generator,
                 options.gan,
                 size,
                 study.classes,
@@ -78,8 +78,8 @@ def read_visible(study: View, protocol: str) -> tuple[np.ndarray, np.ndarray]:
     rows = visible_cells(cells.table, read_table(places.HOLD_OUT), protocol)
     labels = pd.Index(study.classes).get_indexer(cells.table["label"].iloc[rows])
     counts = np.bincount(labels, minlength=len(study.classes))
-    kinds = "every pool cell, as published" if protocol == "paper" else "training cells"
-    print(f"{protocol}: the GAN sees {len(rows)} real cells ({kinds})")
+    seen = "every pool cell, as published" if protocol == "paper" else "training cells"
+    print(f"{protocol}: the GAN sees {len(rows)} real cells ({seen})")
     for name, count in zip(study.classes, counts, strict=True):
         print(f"  {name:24}{count:6}")
     return cells.images[rows], labels
@@ -87,7 +87,7 @@ def read_visible(study: View, protocol: str) -> tuple[np.ndarray, np.ndarray]:
 
 def fingerprint(
     gan: str,
-    settings: GanGroup,
+    settings: GeneratorSettings,
     seed: int,
     images: np.ndarray,
     labels: np.ndarray,

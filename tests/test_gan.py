@@ -19,6 +19,7 @@ from cytobalance.generators.networks import Critic, Generator, ResidualBlock
 from cytobalance.generators.penalty import gradient_penalty, input_slope
 from cytobalance.generators.processes import start_processes
 from cytobalance.generators.registry import build_gan, load_generator, save_generator
+from cytobalance.generators.settings import settings_of
 from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError
 from cytobalance.study.settings import Gan
@@ -153,6 +154,20 @@ class Doubled(nn.Sequential):
         return 2 * super().forward(x)
 
 
+class Scaled(nn.Conv2d):
+    """A convolution whose call does more than its forward pass."""
+
+    def __call__(self, x):
+        return 2 * super().__call__(x)
+
+
+def layer_with_its_own_forward():
+    layer = nn.Conv2d(3, 3, 1)
+    forward = layer.forward
+    layer.forward = lambda x: 2 * forward(x)
+    return layer
+
+
 def hooked_layer():
     layer = nn.Conv2d(3, 3, 1)
     layer.register_forward_hook(lambda _module, _inputs, output: 2 * output)
@@ -168,6 +183,8 @@ def hooked_layer():
         HasBody(),
         Doubled(nn.Conv2d(3, 3, 1)),
         hooked_layer(),
+        layer_with_its_own_forward(),
+        Scaled(3, 3, 1),
         nn.utils.spectral_norm(nn.Conv2d(3, 3, 1)),
         nn.utils.parametrizations.spectral_norm(nn.Conv2d(3, 3, 1)),
         ResidualBlock(3, nn.ConvTranspose2d),
@@ -263,6 +280,7 @@ def make_batches(settings=TINY, seed=1, counts=(30, 6), size=16):
 
 
 def make_training(settings=TINY, gan="c_wgan_gp"):
+    settings = settings_of(gan, settings, {})
     model = build_gan(gan, 16, 2, settings, seed=3)
     processes = start_processes(settings.precision)
     return Training(model, ("dark", "bright"), settings, 3, processes)
@@ -330,7 +348,7 @@ def test_processes_share_one_joined_batch():
 def test_losses_teach_the_right_network_and_signs():
     model = build_gan("c_wgan_gp", 16, 2, TINY, seed=3)
     batch = make_batches().draw("critic", 0)
-    loss, _ = model.critic_loss(batch)
+    loss, _ = model.loss("critic", batch)
     with torch.no_grad():
         fake = model.generator(batch.z, batch.y)
         distance = model.critic(batch.real).mean() - model.critic(fake).mean()
@@ -341,7 +359,7 @@ def test_losses_teach_the_right_network_and_signs():
     loss.backward()
     assert all(p.grad is None for p in model.generator.parameters())
     assert all(p.grad is None for p in model.classifier.parameters())
-    model.generator_loss(batch)[0].backward()
+    model.loss("generator", batch)[0].backward()
     assert all(p.grad is not None for p in model.generator.parameters())
     assert model.critic[0].in_channels == 3  # D never sees the label
 
@@ -359,13 +377,14 @@ def test_a_diverged_training_stops_with_advice():
 
 @pytest.mark.parametrize("gan", GANS)
 def test_generator_file_rebuilds_itself_and_checks_classes(gan, tmp_path):
-    network = build_gan(gan, 16, 2, TINY, seed=5).generator
+    declared = settings_of(gan, TINY, {})
+    network = build_gan(gan, 16, 2, declared, seed=5).generator
     path = tmp_path / "generator.pt"
-    save_generator(path, network, gan, 16, ("dark", "bright"), TINY)
+    save_generator(path, network, gan, 16, ("dark", "bright"), declared)
     z, y = torch.randn(3, 8), torch.tensor([1, 1, 1])
     again, settings = load_generator(path, ("dark", "bright"), 16)
-    assert settings == TINY
-    torch.testing.assert_close(again(z, y), network(z, y))
+    assert settings == declared
+    torch.testing.assert_close(again.sample(z, y), network(z, y))
     with pytest.raises(StudyError, match="other classes"):
         load_generator(path, ("bright", "dark"), 16)
     with pytest.raises(StudyError, match="other classes or sizes"):

@@ -14,8 +14,8 @@ from tiny_classifiers import tiny_cnn, untrained
 
 import predict
 from cytobalance.classify import reading
-from cytobalance.classify.ensemble import choose_input
 from cytobalance.classify.classifier import save_classifier
+from cytobalance.classify.ensemble import choose_input
 from cytobalance.study.metrics import write_metrics
 from cytobalance.study.runtime import StudyError, run_stage
 

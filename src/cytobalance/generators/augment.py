@@ -13,18 +13,18 @@ SHIFT, HOLE = 0.125, 0.5
 CHANCES = 7
 
 
-def change_cells(images: Tensor, kinds: tuple[str, ...], chance: Tensor) -> Tensor:
+def change_cells(images: Tensor, changes: tuple[str, ...], chance: Tensor) -> Tensor:
     """Changed images [N, 3, S, S] in [-1, 1], of the same shape.
 
-    kinds: of `colour` (brightness, saturation, contrast), `translation`, `cutout`;
+    changes: of `colour` (brightness, saturation, contrast), `translation`, `cutout`;
     chance: [N, CHANCES] in [0, 1), one row an image.
     """
     columns = chance.to(images.dtype)[..., None, None, None].unbind(1)
-    if "colour" in kinds:
+    if "colour" in changes:
         images = _change_colour(images, *columns[:3])
-    if "translation" in kinds:
+    if "translation" in changes:
         images = _shift(images, *columns[3:5])
-    if "cutout" in kinds:
+    if "cutout" in changes:
         images = _cut_out(images, *columns[5:7])
     return images
 

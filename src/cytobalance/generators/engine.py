@@ -15,10 +15,12 @@ from cytobalance.generators.processes import (
     average_gradients,
     check_agreement,
 )
+from cytobalance.generators.protocol import Model
+from cytobalance.generators.registry import drop_teachers
+from cytobalance.generators.settings import GeneratorSettings
 from cytobalance.generators.states import read_state, write_state
 from cytobalance.study.cost import remark
 from cytobalance.study.runtime import StudyError, derive_seed, show_progress
-from cytobalance.study.settings import GanGroup
 
 # Iterations between rows of the table of losses; reading a loss waits for the device.
 LOG_EVERY = 10
@@ -40,14 +42,16 @@ class Training:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Model,
         classes: tuple[str, ...],
-        settings: GanGroup,
+        settings: GeneratorSettings,
         seed: int,
         processes: Processes,
     ):
         self.model = model.to(processes.device, memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.model.generator).requires_grad_(False).eval()
+        # What makes the cells: the model without what only teaches, G averaged.
+        self.average = drop_teachers(copy.deepcopy(self.model)).eval()
+        self.average.requires_grad_(False)
         self.classes, self.settings, self.processes = classes, settings, processes
         self.optimisers = {
             student: torch.optim.Adam(
@@ -61,7 +65,6 @@ class Training:
         random = torch.Generator().manual_seed(derive_seed(seed, "drawing"))
         shape = len(classes), LATENTS, settings.latent
         self.latents = torch.randn(shape, generator=random).to(processes.device)
-        self.one_class = getattr(model, "one_class", False)
         self.iteration = 0
         # The last value of every loss: by class where each has a GAN, else by None.
         self.numbers: dict[int | None, dict[str, Tensor]] = {}
@@ -71,16 +74,15 @@ class Training:
 
     def run_iteration(self, batches: Batches) -> None:
         """Teach every student its steps."""
-        one_class = self.iteration if self.one_class else None
+        iteration = self.iteration if self.model.one_class else None
         for student, steps in self.model.students.items():
-            for step in range(steps):
-                turn = self.iteration * steps + step
-                batch = batches.draw(student, turn, one_class)
-                known = self.numbers.setdefault(batch.only, {})
-                known |= self.teach(student, batch)
+            for step in range(self.iteration * steps, (self.iteration + 1) * steps):
+                batch = batches.draw(student, step, iteration)
+                latest = self.numbers.setdefault(batch.one_label, {})
+                latest |= self.teach(student, batch)
         self.iteration += 1
         taught = self.iteration
-        if self.one_class:  # the turns of the class that was taught
+        if self.model.one_class:  # iterations of the class that was taught
             taught = math.ceil(self.iteration / len(batches.present))
         self._update_average(taught)
 
@@ -89,7 +91,7 @@ class Training:
         for name in self.model.students:
             getattr(self.model, name).requires_grad_(name == student)
         with self.processes.autocast():
-            loss, numbers = getattr(self.model, f"{student}_loss")(batch)
+            loss, numbers = self.model.loss(student, batch)
         self.optimisers[student].zero_grad()
         loss.backward()
         average_gradients(getattr(self.model, student), self.processes)
@@ -106,11 +108,12 @@ class Training:
         # Short at first, so that the average forgets the untrained network.
         keep = min(self.settings.ema, taught / (10 + taught))
         network = self.model.generator
-        pairs = zip(self.average.parameters(), network.parameters(), strict=True)
-        moved = [(own, new) for own, new in pairs if new.grad is not None]
+        average = self.average.generator
+        pairs = zip(average.parameters(), network.parameters(), strict=True)
+        moved = [(mean, new) for mean, new in pairs if new.grad is not None]
         torch._foreach_lerp_(*map(list, zip(*moved, strict=True)), 1 - keep)
-        for own, new in zip(self.average.buffers(), network.buffers(), strict=True):
-            own.copy_(new)  # a norm's running statistics are averages already
+        for mean, new in zip(average.buffers(), network.buffers(), strict=True):
+            mean.copy_(new)  # a norm's running statistics are averages already
 
     def log(self) -> dict[str, float]:
         """Keep one row of losses, means over processes; returns it.
@@ -119,8 +122,8 @@ class Training:
         where a loss or a weight is no longer finite, or G has collapsed.
         """
         values: dict[str, list[Tensor]] = {}
-        for known in self.numbers.values():
-            for name, value in known.items():
+        for latest in self.numbers.values():
+            for name, value in latest.items():
                 values.setdefault(name, []).append(value.float())
         means = torch.stack([torch.stack(v).mean() for v in values.values()])
         means = self.processes.mean(means).tolist()
@@ -145,7 +148,7 @@ class Training:
 
     def _grown_rows(self) -> list[dict[str, float]]:
         """Rows of losses of a generator that has had time to tell cells apart."""
-        classes = len(self.classes) if self.one_class else 1
+        classes = len(self.classes) if self.model.one_class else 1
         return self.losses[YOUNG_ROWS * classes :]
 
     def _stop_diverged(self, what: str) -> None:
@@ -159,8 +162,7 @@ class Training:
         if self.saved is not None:
             kept = (
                 f"the state of iteration {self.saved} is kept: a training of "
-                f"{self.saved} gan.iterations (gan_overrides for this GAN alone) ends "
-                "with it"
+                f"{self.saved} gan.iterations (in `gans`, for this GAN alone) ends with it"
             )
         raise StudyError(f"{what} at iteration {self.iteration}; {advice}; {kept}")
 
@@ -170,10 +172,10 @@ class Training:
         z = self.latents.flatten(0, 1)
         y = torch.arange(len(self.classes), device=z.device).repeat_interleave(LATENTS)
         # A GAN of a class each makes cells of one class at a time.
-        count = LATENTS if self.one_class else len(z)
+        count = LATENTS if self.model.one_class else len(z)
         with self.processes.autocast():
             parts = zip(z.split(count), y.split(count), strict=True)
-            made = [self.average(*part) for part in parts]
+            made = [self.average.sample(*part) for part in parts]
         return to_pixels(torch.cat(made)).unflatten(0, self.latents.shape[:2])
 
     def save(self, path: Path) -> None:
@@ -244,7 +246,7 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
             training.drawings[done] = training.draw_latents().cpu()
         if done % LOG_EVERY == 0 or done == total:
             row = training.log()
-            speed = _critic_images(training) * (steps.format_dict["rate"] or 0)
+            speed = _shown_cells(training) * (steps.format_dict["rate"] or 0)
             steps.set_postfix_str(_describe(row, speed), refresh=False)
             # Not at an end between rows: a longer training has no row there.
             late = time.monotonic() - saved > SAVE_SECONDS
@@ -259,9 +261,9 @@ def _is_drawn(iteration: int) -> bool:
     return rest == 0 and rounds & (rounds - 1) == 0
 
 
-def _critic_images(training: Training) -> int:
-    """Real cells that the critic sees in one iteration."""
-    return training.settings.batch * training.model.students["critic"]
+def _shown_cells(training: Training) -> int:
+    """Real cells that the network of most steps sees in one iteration."""
+    return training.settings.batch * max(training.model.students.values())
 
 
 def _describe(row: dict[str, float], speed: float) -> str:

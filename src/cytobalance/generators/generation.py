@@ -1,10 +1,10 @@
 """Synthetic cells out of a trained generator, a batch at a time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cytobalance.study.room import check_memory
 from cytobalance.study.runtime import derive_seed
@@ -24,7 +24,7 @@ def check_room(counts: Iterable[int], latent: int) -> None:
 
 @torch.inference_mode()
 def generate_cells(
-    generator: nn.Module,
+    sample: Callable[[Tensor, Tensor], Tensor],
     label: int,
     count: int,
     *,
@@ -36,9 +36,9 @@ def generate_cells(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (place, cells uint8 [n, S, S, 3]), n <= `batch`, of class `label`.
 
-    `count` cells in all, at places 0, batch, ...; share (rank, processes): every
-    processes-th batch from the rank-th on. The cells depend on seed and class alone:
-    z (of length `latent`) is drawn on the CPU, class by class.
+    `count` cells in all, at places 0, batch, ...; sample: of a `protocol.Model`; share
+    (rank, processes): every processes-th batch from the rank-th on. The cells depend
+    on seed and class alone: z (of length `latent`) is drawn on the CPU, class by class.
     """
     random = torch.Generator().manual_seed(derive_seed(seed, label))
     z = torch.randn(count + SPARE, latent, generator=random)[:count]
@@ -46,7 +46,7 @@ def generate_cells(
     for place in range(rank * batch, count, processes * batch):
         part = z[place : place + batch].to(device)
         y = torch.full((len(part),), label, device=device)
-        yield place, to_pixels(generator(part, y)).cpu().numpy()
+        yield place, to_pixels(sample(part, y)).cpu().numpy()
 
 
 def to_pixels(images: Tensor) -> Tensor:

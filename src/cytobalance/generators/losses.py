@@ -5,23 +5,22 @@ from torch import Tensor, nn
 
 from cytobalance.generators.batches import Batch
 from cytobalance.generators.penalty import gradient_penalty, r1_penalty
-from cytobalance.study.settings import GanGroup
-
-Loss = tuple[Tensor, dict[str, Tensor]]
+from cytobalance.generators.protocol import Loss
+from cytobalance.generators.settings import CwganGp
 
 
 def wasserstein_loss(
-    critic: nn.Module, real: Tensor, fake: Tensor, batch: Batch, settings: GanGroup
+    critic: nn.Module, real: Tensor, fake: Tensor, batch: Batch, settings: CwganGp
 ) -> Loss:
     """E[D(fake)] - E[D(real)] + lambda * penalty; real, fake: what D sees of them.
 
-    The penalty is taken every `penalty_every`-th turn, and weighs as much more then;
+    The penalty is taken every `penalty_every`-th step, and weighs as much more then;
     the logged critic loss is as if it were taken every time.
     Source: Gulrajani 2017, equation 3; every so often: Karras 2020, section 4.
     """
     d_real, d_fake = judge(critic, real, fake)
     distance = d_real.mean() - d_fake.mean()
-    if batch.turn % settings.penalty_every:
+    if batch.step % settings.penalty_every:
         return -distance, {"wasserstein": distance}
     penalty = gradient_penalty(critic, real, fake, batch.mix)
     loss = settings.penalty * settings.penalty_every * penalty - distance
@@ -30,9 +29,9 @@ def wasserstein_loss(
 
 
 def real_or_fake_loss(
-    critic: nn.Module, real: Tensor, outputs: tuple[Tensor, Tensor], settings: GanGroup
+    critic: nn.Module, real: Tensor, outputs: tuple[Tensor, Tensor], r1: float = 0.0
 ) -> Loss:
-    """-E[log D(real)] - E[log(1 - D(fake))] + gamma * R1; outputs: of real and fake.
+    """-E[log D(real)] - E[log(1 - D(fake))] + r1 * R1; outputs: of real and fake.
 
     The first column of outputs [N, .] is the logit of D. Source: Goodfellow 2014,
     equation 1; Mescheder 2018, equation 9.
@@ -40,10 +39,10 @@ def real_or_fake_loss(
     d_real, d_fake = (output[:, 0] for output in outputs)
     softplus = nn.functional.softplus
     loss = softplus(-d_real).mean() + softplus(d_fake).mean()
-    if not settings.r1:
+    if not r1:
         return loss, {"critic_loss": loss}
     slope = r1_penalty(critic, real)
-    loss = loss + settings.r1 * slope
+    loss = loss + r1 * slope
     return loss, {"critic_loss": loss, "r1": slope}
 
 

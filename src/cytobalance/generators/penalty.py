@@ -6,6 +6,7 @@ LeakyReLU masks of x held. Autograd's double backward gives the same numbers, an
 besides sends gradients of zeros through the whole forward pass.
 """
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 
@@ -66,13 +67,20 @@ def _pull_back(layer: nn.Module, x: Tensor) -> tuple[Tensor, Pullback]:
     by an override, a hook or an option, is refused.
     """
     kind = next((k for k in _SLOPES if isinstance(layer, k)), None)
-    if kind is None or type(layer).forward is not kind.forward or _is_hooked(layer):
+    if kind is None or _is_overridden(layer, kind) or _is_hooked(layer):
         raise TypeError(
             f"the gradient penalty knows no slope of {type(layer).__name__}; build the "
             "critic of Conv2d, Linear, LeakyReLU, AvgPool2d, Flatten, Sequential and "
             "ResidualBlock, without overrides, hooks or parametrizations"
         )
     return _SLOPES[kind](layer, x)
+
+
+def _is_overridden(layer: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether the layer, or its class below `kind`, computes by a method of its own."""
+    classes = itertools.takewhile(lambda place: place is not kind, type(layer).mro())
+    methods = {"__call__", "forward", "_conv_forward"}
+    return any(methods & vars(place).keys() for place in (layer, *classes))
 
 
 def _is_hooked(layer: nn.Module) -> bool:

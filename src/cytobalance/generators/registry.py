@@ -6,25 +6,28 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from cytobalance.generators.protocol import Model
+from cytobalance.generators.settings import GeneratorSettings, settings_model
 from cytobalance.study.damage import damaged, reading
-from cytobalance.study.settings import GanGroup
 from cytobalance.study.weights import read_weights
 
 
 def build_gan(
-    name: str, size: int, classes: int, settings: GanGroup, seed: int
-) -> nn.Module:
-    """A fresh model for images of `size` pixels; its weights are drawn from `seed`.
-
-    A model is its networks and what teaches them: `students` holds each taught
-    network with its steps an iteration, in order; `<student>_loss` gives the loss on
-    one batch and the numbers worth logging, `critic_loss` and `generator_loss` among
-    them. While one learns, the others are frozen. `generator(z, y)` makes the cells.
-    """
+    name: str, size: int, classes: int, settings: GeneratorSettings, seed: int
+) -> Model:
+    """A fresh model for images of `size` pixels; its weights are drawn from `seed`."""
     model = import_module(f"cytobalance.generators.gans.{name}").Model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return model(size, classes, settings)
+
+
+def drop_teachers(model: Model) -> Model:
+    """The model without the networks that only teach: enough for `sample`."""
+    for student in model.students:
+        if student != "generator":
+            delattr(model, student)
+    return model
 
 
 def save_generator(
@@ -33,7 +36,7 @@ def save_generator(
     gan: str,
     size: int,
     classes: tuple[str, ...],
-    settings: GanGroup,
+    settings: GeneratorSettings,
 ) -> None:
     """Write weights with all that is needed to build the network again."""
     about = {
@@ -48,17 +51,18 @@ def save_generator(
 
 def load_generator(
     path: Path, classes: tuple[str, ...], size: int
-) -> tuple[nn.Module, GanGroup]:
-    """A generator in evaluation mode, and the settings that it was trained with.
+) -> tuple[Model, GeneratorSettings]:
+    """A model that can `sample`, and the settings that it was trained with.
 
     Raises StudyError where it is missing, damaged or made for other classes or sizes.
     """
     with reading(path):
         state = read_weights(path)
         about = state["about"]
-        settings = GanGroup.model_validate_json(about["settings"])
+        settings = settings_model(about["gan"]).model_validate_json(about["settings"])
         if (about["classes"], about["size"]) != (list(classes), size):
             raise damaged(path, "makes other classes or sizes than params.yaml says")
         model = build_gan(about["gan"], size, len(classes), settings, seed=0)
         model.generator.load_state_dict(state["weights"])
-    return model.generator.to(memory_format=torch.channels_last).eval(), settings
+    model = drop_teachers(model).to(memory_format=torch.channels_last).eval()
+    return model, settings

@@ -7,6 +7,12 @@ from pydantic import Field, ValidationError, model_validator
 
 from cytobalance.balance.settings import Recipe
 from cytobalance.classify.settings import AnyClassifier, Classifier
+from cytobalance.generators.settings import (
+    GanGroup,
+    GeneratorSettings,
+    settings_model,
+    settings_of,
+)
 from cytobalance.study.explain import explain
 from cytobalance.study.runtime import StudyError
 from cytobalance.study.settings import (
@@ -16,7 +22,6 @@ from cytobalance.study.settings import (
     Dedup,
     Evaluate,
     Gan,
-    GanGroup,
     Generate,
     Group,
     HoldOut,
@@ -111,11 +116,10 @@ class Study(Group):
         return tuple(name for name, recipe in recipes if recipe.synthetic in self.gans)
 
     @property
-    def gan_settings(self) -> dict[str, GanGroup]:
-        """The settings of each GAN: `gan`, and over it those of its own in `gans`."""
-        shared = self.gan.model_dump()
+    def gan_settings(self) -> dict[str, GeneratorSettings]:
+        """Each GAN's settings: its keys of `gan`, and over them its own in `gans`."""
         return {
-            gan: GanGroup.model_validate(shared | overrides)
+            gan: settings_of(gan, self.gan, overrides)
             for gan, overrides in self.gan_overrides.items()
         }
 
@@ -145,11 +149,11 @@ class Study(Group):
     @model_validator(mode="after")
     def _check_gans(self):
         for gan, overrides in self.gan_overrides.items():
-            values = self.gan.model_dump() | overrides
             try:
-                GanGroup.model_validate(values)
+                settings_of(gan, self.gan, overrides)
             except ValidationError as error:
-                line = explain(error, GanGroup, values, place=("gans", gan))
+                model, place = settings_model(gan), ("gans", gan)
+                line = explain(error, model, self.gan.model_dump() | overrides, place)
                 raise ValueError(line) from None
         return self
 

@@ -202,28 +202,6 @@ class HoldOut(Group):
         return self
 
 
-class GanGroup(Group):
-    width: whole(1, 2_048)
-    latent: whole(1, 16_384)
-    batch: whole(1, 65_536)
-    iterations: whole(1, 100_000_000)
-    critic_steps: whole(1, 1_000)
-    learning_rate: Rate
-    betas: Betas
-    penalty: Weight
-    penalty_every: whole(1, 1_000_000)
-    r1: Weight
-    classifier_weight: Weight
-    conditioning: Literal["onehot", "embedding", "batch_norm"]
-    sampling: Literal["natural", "balanced"]
-    mirror: bool
-    augment: Annotated[
-        tuple[Literal["colour", "translation", "cutout"], ...], Field(strict=False)
-    ]
-    ema: Decay
-    precision: Literal["fp32", "bf16"]
-
-
 # What one GAN sets otherwise than `gan` does: key -> value.
 Overrides = dict[str, Any]
 

@@ -3,16 +3,18 @@
 import torch
 from torch import nn
 
+from cytobalance.generators.adversarial import Adversarial
 from cytobalance.generators.batches import Batch
-from cytobalance.generators.losses import Loss, fool_loss, judge, real_or_fake_loss
+from cytobalance.generators.losses import fool_loss, judge, real_or_fake_loss
 from cytobalance.generators.networks import Critic, Generator
-from cytobalance.study.settings import GanGroup
+from cytobalance.generators.protocol import Loss
+from cytobalance.generators.settings import Acgan
 
 
-class Model(nn.Module):
+class Model(Adversarial):
     """Two networks. D's first output is the logit of "real", the others the class's."""
 
-    def __init__(self, size: int, classes: int, settings: GanGroup):
+    def __init__(self, size: int, classes: int, settings: Acgan):
         super().__init__()
         self.settings = settings
         self.students = {"critic": settings.critic_steps, "generator": 1}
@@ -27,7 +29,7 @@ class Model(nn.Module):
             fake = batch.augment(self.generator(batch.z, batch.y))
         said = judge(self.critic, batch.real, fake)
         source, numbers = real_or_fake_loss(
-            self.critic, batch.real, said, self.settings
+            self.critic, batch.real, said, self.settings.r1
         )
         told = [nn.functional.cross_entropy(out[:, 1:], batch.y) for out in said]
         loss = source + told[0] + told[1]

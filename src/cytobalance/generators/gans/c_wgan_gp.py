@@ -3,16 +3,18 @@
 import torch
 from torch import nn
 
+from cytobalance.generators.adversarial import Adversarial
 from cytobalance.generators.batches import Batch
-from cytobalance.generators.losses import Loss, wasserstein_loss
+from cytobalance.generators.losses import wasserstein_loss
 from cytobalance.generators.networks import Critic, Generator
-from cytobalance.study.settings import GanGroup
+from cytobalance.generators.protocol import Loss
+from cytobalance.generators.settings import HazraGan
 
 
-class Model(nn.Module):
+class Model(Adversarial):
     """Three networks. D never sees the label; C's word to G is what carries it."""
 
-    def __init__(self, size: int, classes: int, settings: GanGroup):
+    def __init__(self, size: int, classes: int, settings: HazraGan):
         super().__init__()
         self.settings = settings
         self.students = {

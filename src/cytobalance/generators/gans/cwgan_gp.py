@@ -4,18 +4,19 @@ Zheng joins the label to a table's row; of an image it is a plane a class.
 """
 
 import torch
-from torch import nn
 
+from cytobalance.generators.adversarial import Adversarial
 from cytobalance.generators.batches import Batch
-from cytobalance.generators.losses import Loss, wasserstein_loss
+from cytobalance.generators.losses import wasserstein_loss
 from cytobalance.generators.networks import Critic, Generator, with_label
-from cytobalance.study.settings import GanGroup
+from cytobalance.generators.protocol import Loss
+from cytobalance.generators.settings import CwganGp
 
 
-class Model(nn.Module):
+class Model(Adversarial):
     """Two networks: G(z, y) and D(x, y)."""
 
-    def __init__(self, size: int, classes: int, settings: GanGroup):
+    def __init__(self, size: int, classes: int, settings: CwganGp):
         super().__init__()
         self.settings, self.classes = settings, classes
         self.students = {"critic": settings.critic_steps, "generator": 1}

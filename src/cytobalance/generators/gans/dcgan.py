@@ -8,31 +8,24 @@ kernels are silent (ours: `gan.width`, 4 and 5 pixels).
 import torch
 from torch import Tensor, nn
 
+from cytobalance.generators.adversarial import Adversarial
 from cytobalance.generators.batches import Batch
-from cytobalance.generators.losses import Loss, fool_loss, judge, real_or_fake_loss
+from cytobalance.generators.losses import fool_loss, judge, real_or_fake_loss
 from cytobalance.generators.networks import SLOPE
-from cytobalance.study.runtime import StudyError
-from cytobalance.study.settings import GanGroup
+from cytobalance.generators.protocol import Loss
+from cytobalance.generators.settings import Dcgan
 
 DROPOUT = 0.4
 DOUBLINGS = 4
 
 
-class Model(nn.Module):
-    """Two networks a class, of which one pair learns at a time.
-
-    one_class: a batch holds cells of one class, the classes take turns.
-    """
+class Model(Adversarial):
+    """Two networks a class, of which one pair learns at a time."""
 
     one_class = True
 
-    def __init__(self, size: int, classes: int, settings: GanGroup):
+    def __init__(self, size: int, classes: int, settings: Dcgan):
         super().__init__()
-        if settings.r1:
-            raise StudyError(
-                "gan.r1: dcgan's critic has dropout, whose slope is not known; set "
-                "gan_overrides.dcgan.r1 to 0"
-            )
         self.settings = settings
         self.students = {"critic": settings.critic_steps, "generator": 1}
         self.generator = ByClass(
@@ -48,16 +41,16 @@ class Model(nn.Module):
     def critic_loss(self, batch: Batch) -> Loss:
         """-E[log D(real)] - E[log(1 - D(fake))] (Goodfellow 2014, equation 1)."""
         with torch.no_grad():
-            fake = batch.augment(self.generator[batch.only](batch.z))
-        critic = self.critic[batch.only]
-        drop = batch.drop(critic.features, DROPOUT, kinds=2)
+            fake = batch.augment(self.generator[batch.one_label](batch.z))
+        critic = self.critic[batch.one_label]
+        drop = batch.drop(critic.features, DROPOUT, parts=2)
         said = judge(lambda cells: critic(cells, drop), batch.real, fake)
-        return real_or_fake_loss(critic, batch.real, said, self.settings)
+        return real_or_fake_loss(critic, batch.real, said)
 
     def generator_loss(self, batch: Batch) -> Loss:
         """-E[log D(fake)]."""
-        fake = batch.augment(self.generator[batch.only](batch.z))
-        critic = self.critic[batch.only]
+        fake = batch.augment(self.generator[batch.one_label](batch.z))
+        critic = self.critic[batch.one_label]
         drop = batch.drop(critic.features, DROPOUT)
         loss = fool_loss(critic(fake, drop).float())
         return loss, {"generator_loss": loss}

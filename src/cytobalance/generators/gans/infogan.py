@@ -8,23 +8,25 @@ nobody could ask for a class. Two continuous codes are left to themselves, as pu
 import torch
 from torch import Tensor, nn
 
+from cytobalance.generators.adversarial import Adversarial
 from cytobalance.generators.batches import Batch
-from cytobalance.generators.losses import Loss, fool_loss, judge, real_or_fake_loss
+from cytobalance.generators.losses import fool_loss, judge, real_or_fake_loss
 from cytobalance.generators.networks import Critic, Generator
+from cytobalance.generators.protocol import Loss
+from cytobalance.generators.settings import Acgan
 from cytobalance.study.runtime import StudyError
-from cytobalance.study.settings import GanGroup
 
 # Continuous codes: the first entries of z, normal where the paper's are uniform.
 CODES = 2
 
 
-class Model(nn.Module):
+class Model(Adversarial):
     """Two networks; Q shares all of D but its outputs (appendix C).
 
     D's outputs: the logit of "real", the classes, the means of the codes.
     """
 
-    def __init__(self, size: int, classes: int, settings: GanGroup):
+    def __init__(self, size: int, classes: int, settings: Acgan):
         super().__init__()
         if settings.latent < CODES:
             raise StudyError(
@@ -43,7 +45,7 @@ class Model(nn.Module):
             fake = batch.augment(self.generator(batch.z, batch.y))
         said = judge(self.critic, batch.real, fake)
         source, numbers = real_or_fake_loss(
-            self.critic, batch.real, said, self.settings
+            self.critic, batch.real, said, self.settings.r1
         )
         told = self._label_loss(said[0], batch)
         information = self._label_loss(said[1], batch) + self._code_loss(said[1], batch)
