@@ -162,7 +162,8 @@ class Training:
         if self.saved is not None:
             kept = (
                 f"the state of iteration {self.saved} is kept: a training of "
-                f"{self.saved} gan.iterations (in `gans`, for this GAN alone) ends with it"
+                f"{self.saved} gan.iterations (in `gans`, for this GAN alone) ends "
+                "with it"
             )
         raise StudyError(f"{what} at iteration {self.iteration}; {advice}; {kept}")
 
