@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 import show_cost
+from cytobalance.study import cost
 from cytobalance.study.cost import fingerprint_inputs, measure, read_costs, write_costs
 from cytobalance.study.places import COST, COSTS
 from cytobalance.study.runtime import StudyError
@@ -76,13 +79,12 @@ def record(stage, *values, wall=1.0, host=100, **more):
 def test_a_stage_notes_its_seconds_and_the_memory_that_it_held(folder):
     words = ("--protocol", "heldout", "--oversampler=smote")
     assert launch(folder, *words).returncode == 0
-    [noted] = read_costs(COSTS)["oversample"].items()
-    name, cost = noted
+    [(name, noted)] = read_costs(COSTS)["oversample"].items()
     assert name == "heldout-smote"
-    assert cost["wall_s"] > 0 and cost["cpu_s"] > 0
-    assert 320 <= cost["host_mb"] < 1000
-    assert (cost["gpu_s"], cost["gpu_mb"]) == (0.0, 0)
-    assert cost["inputs"] == fingerprint_inputs("oversample", ["heldout", "smote"])
+    assert noted["wall_s"] > 0 and noted["cpu_s"] > 0
+    assert 320 <= noted["host_mb"] < 1000
+    assert (noted["gpu_s"], noted["gpu_mb"]) == (0.0, 0)
+    assert noted["inputs"] == fingerprint_inputs("oversample", ["heldout", "smote"])
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,27 @@ def test_nothing_is_noted_of_what_failed_or_is_no_stage(
 ):
     launch(folder, *words, name=name, **environment)
     assert not COSTS.exists()
+
+
+def test_gpu_seconds_are_of_all_processes_and_what_is_left_out_is_said(
+    folder, monkeypatch
+):
+    used = SimpleNamespace(
+        is_initialized=lambda: True,
+        get_device_name=lambda: "a GPU",
+        max_memory_reserved=lambda: 2_500_000_000,
+    )
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=used))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(cost, "_remarks", [])
+    with measure("train_gan", ["--protocol", "a", "--gan", "dcgan"]):
+        cost.remark("without the first 500 of 900 iterations")
+        time.sleep(0.3)
+    noted = read_costs(COSTS)["train_gan"]["a-dcgan"]
+    assert noted["gpu_s"] == pytest.approx(2 * noted["wall_s"], abs=0.11)
+    assert noted["gpu_s"] > 0.4
+    assert (noted["gpu_mb"], noted["device"]) == (2500, "2 x a GPU")
+    assert noted["remark"] == "without the first 500 of 900 iterations"
 
 
 def test_the_last_run_counts_and_other_items_stay(folder):
