@@ -12,6 +12,7 @@ import scipy.signal
 import torch
 import yaml
 from cell_sets import write_cells
+from tiny_classifiers import tiny_cnn, untrained
 
 import assess
 import draw_gan
