@@ -7,6 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .NOTPARALLEL: # what stops a run stops it before the installation
 
 repro: git $(READY) ## set up, then run the study of params.yaml to the end
+	python src/check.py
 	python tools/mend_lock.py
 	dvc repro
 

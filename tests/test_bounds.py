@@ -101,7 +101,7 @@ def test_the_legal_range_is_named(tmp_path):
 
 def test_a_product_of_legal_numbers_has_a_bound_too(tmp_path):
     with pytest.raises(StudyError, match="at most 1,000,000 and"):
-        read_with(tmp_path, ("classifier", "epochs"), 100_000)
+        read_with(tmp_path, ("classifiers", "sequential_cnn", "epochs"), 100_000)
 
 
 def test_latent_vectors_of_a_class_have_a_bound_and_are_weighed(tmp_path, monkeypatch):

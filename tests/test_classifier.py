@@ -8,25 +8,17 @@ import pytest
 import torch
 import yaml
 from cell_sets import write_cells
+from tiny_classifiers import CPU, TINY, tiny_cnn
 
 import train_classifier
-from cytobalance.classify import training
-from cytobalance.classify.networks import (
-    SequentialCNN,
-    load_network,
-    seed_network,
-)
-from cytobalance.classify.training import (
-    Cells,
-    balanced_accuracy,
-    draw_order,
-    predict_logits,
-    to_network,
-    train,
-)
+from cytobalance.balance.settings import Recipe
+from cytobalance.classify import network as network_module
+from cytobalance.classify.cells import Cells, draw_order, draw_views, tabulate_views
+from cytobalance.classify.classifier import build_classifier, load_classifier
+from cytobalance.classify.kinds.sequential_cnn import Blocks
+from cytobalance.classify.network import balanced_accuracy, to_float
 from cytobalance.study.cells import hash_file
 from cytobalance.study.inputs import write_inputs
-from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError, derive_seed
 from cytobalance.study.tables import read_table, write_table
 
@@ -34,6 +26,9 @@ PARAMS = Path(__file__).parents[1] / "params.yaml"
 CLASSES = ("basophil", "monocyte", "platelet")
 SIZE = 16
 KEY = "heldout-weighted-sequential_cnn"
+# What the split of the tests holds: drawn unequally, with synthetic cells.
+WEIGHTED = {"synthetic": "augmented", "sampling": "balanced"}
+PLAIN = Recipe()
 INPUTS = {"pbc": {"crop": 0.6, "depth": 0, "boxes": False, "origin": "simulated"}}
 
 
@@ -51,22 +46,18 @@ def blobs(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def cells_of(count: int, seed: int) -> Cells:
     images, labels = blobs(count, seed)
     weights = torch.ones(count, dtype=torch.float64)
-    return Cells(torch.from_numpy(images), torch.from_numpy(labels), weights)
+    synthetic = torch.zeros(count, dtype=torch.bool)
+    return Cells(torch.from_numpy(images), torch.from_numpy(labels), weights, synthetic)
 
 
-def tiny_settings(**changes):
-    few = {"width": 4, "batch": 16, "epochs": 3, "iterations": 12, "trials": 2}
-    few |= {"learning_rate": 0.01, "dropout": 0.2}
-    return read_study(PARAMS).classifier.model_copy(update=few | changes)
-
-
-def new_network():
-    torch.manual_seed(1)
-    return SequentialCNN(len(CLASSES), SIZE, 4, 0.2)
+def fit(train: Cells, validation: Cells, recipe: Recipe = PLAIN, seed=1, **changes):
+    """A tiny CNN that learned, its curve and the rows of its views."""
+    classifier = build_classifier(tiny_cnn(**changes), len(CLASSES), SIZE, CPU)
+    return classifier, *classifier.fit(train, validation, recipe, seed)
 
 
 def test_the_network_is_four_blocks_dropout_and_one_layer():
-    network = SequentialCNN(classes=12, size=128, width=16, dropout=0.5)
+    network = Blocks(classes=12, size=128, width=16, dropout=0.5)
     convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
     shapes = [(m.in_channels, m.out_channels, *m.kernel_size) for m in convolutions]
     assert shapes == [(3, 16, 3, 3), (16, 32, 3, 3), (32, 64, 3, 3), (64, 128, 3, 3)]
@@ -82,7 +73,8 @@ def test_pooling_before_the_activation_is_the_papers_order():
 
 def test_images_enter_between_minus_one_and_one():
     images = torch.tensor([0, 255], dtype=torch.uint8).repeat_interleave(6)
-    values = to_network(images.view(2, 1, 2, 3))
+    classifier = build_classifier(tiny_cnn(), 3, SIZE, CPU)
+    values = classifier.see(to_float(images.view(2, 1, 2, 3)))
     assert values.shape == (2, 3, 1, 2)
     assert values[0].unique().item() == -1 and values[1].unique().item() == 1
 
@@ -109,13 +101,36 @@ def test_balanced_accuracy_weighs_classes_alike_and_ignores_absent_ones():
     assert balanced_accuracy(right, labels) == pytest.approx(0.375)
 
 
+def test_synthetic_first_shows_the_same_views_in_another_order():
+    cells = cells_of(40, 1)
+    cells.synthetic[::4] = True
+    cells.weights[::4] = 3.0
+    mixed, first = (
+        draw_views(cells, 200, order, torch.Generator().manual_seed(1))
+        for order in ("mixed", "synthetic_first")
+    )
+    assert torch.equal(mixed.sort().values, first.sort().values)
+    made = cells.synthetic[first]
+    assert made[: made.sum()].all() and 80 < made.sum() < 120
+    assert torch.equal(first[~made], mixed[~cells.synthetic[mixed]])
+
+
+def test_views_are_counted_by_class_and_origin():
+    cells = cells_of(12, 1)
+    cells.synthetic[:2] = True
+    rows = torch.tensor([0, 0, 1, 2, 11])
+    table = pd.DataFrame(tabulate_views(cells, rows, CLASSES))
+    assert table["cells"].sum() == 12 and table["views"].sum() == 5
+    made = table[table["origin"] == "synthetic"].set_index("label")
+    assert made["views"].to_dict() == {"basophil": 2, "monocyte": 1, "platelet": 0}
+
+
 def test_it_learns_what_can_be_learned():
-    network = new_network()
-    curve = train(network, cells_of(200, 1), cells_of(60, 2), tiny_settings(), seed=1)
+    classifier, curve, _ = fit(cells_of(200, 1), cells_of(60, 2))
     assert curve[-1]["train_loss"] < curve[0]["train_loss"]
     test = cells_of(100, 3)
-    found = predict_logits(network, test.images, "fp32").argmax(1) == test.labels
-    assert found.double().mean() > 0.9
+    right = classifier.logits(test.images).argmax(1) == test.labels
+    assert right.double().mean() > 0.9
 
 
 def test_the_epoch_kept_is_the_best_on_validation():
@@ -124,64 +139,60 @@ def test_the_epoch_kept_is_the_best_on_validation():
     cells = cells_of(200, 1)
     even = cells_of(300, 2)
     rows = torch.cat([torch.where(even.labels == k)[0][:20] for k in range(3)])
-    wrong = Cells(even.images[rows], (even.labels[rows] + 1) % 3, even.weights[rows])
-    network = new_network()
-    curve = train(network, cells, wrong, tiny_settings(epochs=8, iterations=6), seed=1)
-    right = predict_logits(network, wrong.images, "fp32").argmax(1) == wrong.labels
+    wrong = Cells(
+        *(even.images[rows], (even.labels[rows] + 1) % 3),
+        *(even.weights[rows], even.synthetic[rows]),
+    )
+    classifier, curve, _ = fit(cells, wrong, epochs=8, iterations=6)
+    right = classifier.logits(wrong.images).argmax(1) == wrong.labels
     scores = [row["validation_accuracy"] for row in curve]
     assert right.double().mean().item() == pytest.approx(max(scores))
     assert scores[-1] < max(scores)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not():
-    weights = []
-    for seed in (1, 1, 2):
-        network = new_network()
-        train(network, cells_of(80, 1), cells_of(30, 2), tiny_settings(epochs=1), seed)
-        weights.append(network.head.weight.detach().clone())
-    assert torch.equal(weights[0], weights[1])
-    assert not torch.equal(weights[0], weights[2])
+    weights = [
+        fit(cells_of(80, 1), cells_of(30, 2), seed=seed, epochs=1)[0].state()
+        for seed in (1, 1, 2)
+    ]
+    assert torch.equal(weights[0]["head.weight"], weights[1]["head.weight"])
+    assert not torch.equal(weights[0]["head.weight"], weights[2]["head.weight"])
 
 
 def test_weights_dropout_order_and_mirroring_draw_from_streams_of_their_own():
-    settings = {"classes": 3, "size": SIZE, "width": 4, "dropout": 0.2}
-    streams = [
-        torch.Generator().manual_seed(derive_seed(7, name))
-        for name in ("weights", "dropout", "order", "mirror")
-    ]
+    names = ("weights", "dropout", "order", "mirror", "augment")
+    streams = [torch.Generator().manual_seed(derive_seed(7, name)) for name in names]
     draws = [torch.rand(50, generator=stream) for stream in streams]
     for k, draw in enumerate(draws):
         assert not any(torch.equal(draw, other) for other in draws[:k])
-    network = seed_network("sequential_cnn", settings, 7)
-    torch.manual_seed(derive_seed(7, "weights"))
-    again = SequentialCNN(**settings)
-    assert torch.equal(network.head.weight, again.head.weight)
     asked = []
     with pytest.MonkeyPatch.context() as patch:
-        named = training.named_generator
+        named = network_module.named_generator
         patch.setattr(
-            training,
+            network_module,
             "named_generator",
             lambda seed, name: asked.append((seed, name)) or named(seed, name),
         )
         patch.setattr(torch, "manual_seed", lambda seed: asked.append((seed, "global")))
-        train(network, cells_of(30, 1), cells_of(30, 2), tiny_settings(epochs=1), 7)
-    dropout = (derive_seed(7, "dropout"), "global")
-    assert asked == [dropout, (7, "order"), (7, "mirror")]
+        fit(cells_of(30, 1), cells_of(30, 2), seed=7, epochs=1)
+    assert asked[:2] == [(derive_seed(7, name), "global") for name in names[:2]]
+    assert asked[2:] == [(7, name) for name in names[2:]]
 
 
-def test_a_weighted_draw_mirrors_as_an_even_one_does():
+def test_a_weighted_draw_mirrors_as_an_even_one_does(monkeypatch):
     # Balancers share a trial's seed: what one draws does not shift what another does.
     seen = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            training, "run_epoch", lambda network, cells, steps, *_: seen.append(steps)
-        )
-        for cells in (cells_of(30, 1), cells_of(30, 1)):
-            if seen:
-                cells.weights[:5] = 9
-            with pytest.raises(TypeError):  # no row of the curve came back
-                train(new_network(), cells, cells, tiny_settings(), 7)
+
+    def stop(lesson, steps):
+        seen.append(steps)
+        raise StopIteration
+
+    monkeypatch.setattr(network_module._Lesson, "run_epoch", stop)
+    for weight in (1, 9):
+        cells = cells_of(30, 1)
+        cells.weights[:5] = weight
+        with pytest.raises(StopIteration):
+            fit(cells, cells, seed=7)
     even, weighted = seen
     for (order, mirror), (other, same) in zip(even, weighted, strict=True):
         assert torch.equal(mirror, same) and not torch.equal(order, other)
@@ -194,7 +205,8 @@ def project(tmp_path, monkeypatch):
     study["merge"]["classes"] = {label: [label] for label in CLASSES}
     study["image"]["size"] = SIZE
     study["oversample"]["neighbours"]["size"] = 8
-    study["classifier"] |= tiny_settings().model_dump()
+    study["classifiers"] = {"sequential_cnn": TINY}
+    study["balancers"] = {"plain": {}, "weighted": WEIGHTED}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     images, labels = blobs(160, 1)
     names = np.array(CLASSES)[labels]
@@ -214,7 +226,7 @@ def project(tmp_path, monkeypatch):
     split = pd.concat([split, made])
     write_table(tmp_path / "data/splits/heldout/weighted.csv", split)
     own = pd.DataFrame({"cell_id": ids[:3], "label": names[:3], "parent": ""})
-    write_cells(tmp_path / "data/synthetic/heldout/weighted", images[:3], own)
+    write_cells(tmp_path / "data/synthetic/heldout/augmented", images[:3], own)
     monkeypatch.chdir(tmp_path)
     arguments = "x --protocol heldout --balancer weighted --classifier sequential_cnn"
     monkeypatch.setattr("sys.argv", arguments.split())
@@ -222,7 +234,8 @@ def project(tmp_path, monkeypatch):
 
 
 def outputs(project: Path) -> dict[str, bytes]:
-    paths = [project / f"data/{kind}/{KEY}.csv" for kind in ("predictions", "curves")]
+    kinds = ("predictions", "curves", "views")
+    paths = [project / f"data/{kind}/{KEY}.csv" for kind in kinds]
     paths += sorted((project / f"models/classifiers/{KEY}").iterdir())
     return {path.name + path.parent.name: path.read_bytes() for path in paths}
 
@@ -266,33 +279,38 @@ def test_the_tables_of_the_stage(project):
         "validation_accuracy",
     ]
     assert list(curves["epoch"]) == [1, 2, 3] * 2
+    views = read_table(project / f"data/views/{KEY}.csv")
+    steps = TINY["epochs"] * TINY["iterations"]
+    assert views.groupby("trial")["views"].sum().tolist() == [steps * TINY["batch"]] * 2
+    assert views["cells"].sum() == 2 * (112 + 3)
 
 
 def test_a_saved_classifier_rebuilds_itself(project):
     train_classifier.main()
     path = project / f"models/classifiers/{KEY}/trial_1.pt"
-    network, about = load_network(path, torch.device("cpu"))
+    classifier, about = load_classifier(path, CPU)
     assert about["classes"] == list(CLASSES) and about["size"] == SIZE
-    assert about["inputs"] == INPUTS and about["precision"] == "fp32"
-    assert about["trials"] == 2
+    assert about["inputs"] == INPUTS and about["trials"] == 2
+    assert about["settings"] == TINY | {"overrides": {}}
     predictions = project / f"data/predictions/{KEY}.csv"
     assert about["predictions"] == hash_file(predictions)
-    table = read_table(project / f"data/predictions/{KEY}.csv")
+    table = read_table(predictions)
     rows = table[(table["trial"] == 1) & (table["part"] == "test")]
     images = np.load(project / "data/cells/images.npy")
-    own = torch.from_numpy(images[[int(c[1:]) for c in rows["cell_id"]]])
-    chances = predict_logits(network, own, "fp32").softmax(1).numpy()
+    tested = torch.from_numpy(images[[int(c[1:]) for c in rows["cell_id"]]])
+    chances = classifier.chances(tested).numpy()
     assert np.allclose(chances, rows[[f"p_{c}" for c in CLASSES]], atol=1e-5)
+    assert classifier.features(tested).shape == (len(rows), 8 * TINY["width"])
 
 
 def test_a_file_that_is_no_classifier_is_refused_in_one_line(tmp_path):
     path = tmp_path / "trial_0.pt"
     with pytest.raises(StudyError, match="missing"):
-        load_network(path, torch.device("cpu"))
+        load_classifier(path, CPU)
     for content in (b"", b"not a model", b"PK\x03\x04 cut off"):
         path.write_bytes(content)
         with pytest.raises(StudyError, match="is damaged"):
-            load_network(path, torch.device("cpu"))
-    torch.save({"weights": {}}, path)
+            load_classifier(path, CPU)
+    torch.save({"state": {}}, path)
     with pytest.raises(StudyError, match="is damaged"):
-        load_network(path, torch.device("cpu"))
+        load_classifier(path, CPU)

@@ -72,10 +72,93 @@ FAULTS = {
         lambda v: v["merge"]["classes"]["monocyte"].append("monocite"),
         ["monocite", "legal", "monocyte"],
     ),
-    "balancers": (lambda v: v["balancers"].remove("adasyn"), ["balancers", "adasyn"]),
-    "no plain": (
-        lambda v: (v["oversamplers"].remove("plain"), v["balancers"].remove("plain")),
-        ["plain"],
+    "a maker that makes nothing": (
+        lambda v: v["balancers"]["adasyn"].update(synthetic="acgan"),
+        ["balancers.adasyn.synthetic", "`acgan`", "smote", "c_wgan_gp"],
+    ),
+    "no plain": (lambda v: v["balancers"].pop("plain"), ["balancers", "`plain: {}`"]),
+    "another plain": (
+        lambda v: v["balancers"].update(plain={"sampling": "sqrt"}),
+        ["balancers", "`plain: {}`"],
+    ),
+    "unknown part of a recipe": (
+        lambda v: v["balancers"]["weighted"].update(smapling="sqrt"),
+        ["balancers.weighted.smapling", "unknown key", "sampling", "synthetic_weight"],
+    ),
+    "unknown sampling": (
+        lambda v: v["balancers"]["weighted"].update(sampling="even"),
+        ["balancers.weighted.sampling:", "balanced", "sqrt", "'even'"],
+    ),
+    "weights of no class": (
+        lambda v: v["balancers"]["weighted"].update(sampling={"blast": 2.0}),
+        ["balancers.weighted.sampling", "`blast`", "monoblast"],
+    ),
+    "weights of some classes": (
+        lambda v: v["balancers"]["weighted"].update(sampling={"monoblast": 2.0}),
+        ["balancers.weighted.sampling", "missing: basophil"],
+    ),
+    "a share of nothing": (
+        lambda v: v["balancers"]["weighted"].update(share=0.5),
+        ["balancers.weighted", "share needs `synthetic`"],
+    ),
+    "a share above 1": (
+        lambda v: v["balancers"]["weighted_augmented_gan"].update(
+            share={"monoblast": 1.5}
+        ),
+        ["balancers.weighted_augmented_gan.share.monoblast", "less than 1"],
+    ),
+    "an unknown change of views": (
+        lambda v: v["balancers"]["weighted_augmented"]["augment"].update(blur=1),
+        ["balancers.weighted_augmented.augment.blur", "unknown key", "cutout"],
+    ),
+    "unknown kind of classifier": (
+        lambda v: v["classifiers"]["sequential_cnn"].update(kind="cnn"),
+        ["classifiers.sequential_cnn", "scikit_learn", "timm"],
+    ),
+    "no kind": (
+        lambda v: v["classifiers"]["sequential_cnn"].pop("kind"),
+        ["classifiers.sequential_cnn", "kind"],
+    ),
+    "unknown key of a classifier": (
+        lambda v: v["classifiers"]["sequential_cnn"].update(depth=3),
+        ["classifiers.sequential_cnn.depth", "unknown key", "dropout"],
+    ),
+    "a classifier without plain": (
+        lambda v: v["classifiers"]["sequential_cnn"].update(balancers=["weighted"]),
+        ["classifiers.sequential_cnn.balancers", "plain"],
+    ),
+    "a classifier of no balancer": (
+        lambda v: v["classifiers"]["sequential_cnn"].update(balancers=["plain", "x"]),
+        ["classifiers.sequential_cnn", "`x` is no balancer", "adasyn"],
+    ),
+    "an override of no key": (
+        lambda v: v["classifiers"]["sequential_cnn"].update(
+            overrides={"weighted": {"lr": 1}}
+        ),
+        ["classifiers.sequential_cnn.overrides.weighted.lr", "learning_rate"],
+    ),
+    "an override of the trials": (
+        lambda v: v["classifiers"]["sequential_cnn"].update(
+            overrides={"weighted": {"trials": 1}}
+        ),
+        ["classifiers.sequential_cnn.overrides.weighted", "`trials`"],
+    ),
+    "a loss that scikit-learn can't have": (
+        lambda v: (
+            v["balancers"]["weighted"].update(loss="logit_adjusted"),
+            v["classifiers"].update(
+                forest={
+                    "kind": "scikit_learn",
+                    "estimator": "RandomForestClassifier",
+                    "trials": 1,
+                }
+            ),
+        ),
+        ["classifiers.forest.balancers", "`weighted`", "logit_adjusted"],
+    ),
+    "no classifier to assess": (
+        lambda v: v["assess"].update(classifier="resnet"),
+        ["assess.classifier"],
     ),
     "size": (lambda v: v["image"].update(size=40), ["image.size", "16"]),
     "neighbours too large": (
@@ -114,7 +197,15 @@ FAULTS = {
         lambda v: v["study"].update(title=2022),
         ["study.title", "put it in quotes", "2022"],
     ),
-    "no gan": (lambda v: v.update(gans=[]), ["gans"]),
+    "unknown gan": (lambda v: v["gans"].update(gan={}), ["gans.gan", "acgan"]),
+    "unknown override of a gan": (
+        lambda v: v["gans"]["c_wgan_gp"].update(lr=1),
+        ["gans.c_wgan_gp.lr", "unknown key", "learning_rate"],
+    ),
+    "illegal override of a gan": (
+        lambda v: v["gans"]["c_wgan_gp"].update(latent=0),
+        ["gans.c_wgan_gp.latent", "from 1"],
+    ),
     "no simulator": (lambda v: v.update(simulator=None), ["simulator"]),
 }
 
@@ -197,3 +288,26 @@ def test_a_key_that_yaml_takes_for_no_text_must_stand_in_quotes(key, tmp_path):
     quoted = text.replace("sources:\n", LAB.format(f"'{key}'"), 1)
     path.write_text(quoted, encoding="utf-8")
     assert read_study(path).sources["lab"].codes[key] == "basophil"
+
+
+def test_a_study_may_train_no_gan(edited):
+    def without(values):
+        values["gans"] = {}
+        for name in ("c_wgan_gp", "weighted_augmented_gan"):
+            del values["balancers"][name]
+
+    study = edited(without)
+    assert study.gans == () and study.gan_balancers == ()
+    assert study.oversamplers == ("none", "augmented", "adasyn")
+
+
+def test_overrides_hold_for_their_recipe_alone(edited):
+    def change(values):
+        cnn = values["classifiers"]["sequential_cnn"]
+        cnn["overrides"] = {"weighted": {"learning_rate": 0.5}}
+
+    trainings = edited(change).trainings
+    assert trainings["weighted-sequential_cnn"].learning_rate == 0.5
+    assert trainings["plain-sequential_cnn"].learning_rate == 0.001
+    # What the others are is no part of a recipe's settings.
+    assert trainings["weighted-sequential_cnn"].overrides == {}

@@ -1,5 +1,6 @@
 """dvc.yaml against the code: deps, parameters and lists agree."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,33 +8,57 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cytobalance.study.params import Study, read_study
-from cytobalance.study.stages import ITEMS, describe_stages
+from cytobalance.study.params import read_study
+from cytobalance.study.stages import ITEMS, describe_stages, list_items
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 
+def body_of(stage):
+    return STAGES[stage].get("do", STAGES[stage])
+
+
 @pytest.mark.parametrize("stage", [s for s in STAGES if s != "check"])
 def test_a_stage_hangs_on_its_settings_and_code_and_reads_no_others(stage):
-    own = [dep for dep in STAGES[stage]["deps"] if dep.startswith("stages/")]
-    item = "-${item.gan}" if stage in ITEMS else ""
-    assert own == [f"stages/{stage}{item}.yaml"]
-    assert "params" not in STAGES[stage]
-    script = ROOT / STAGES[stage]["cmd"].split()[1]
+    inputs = [dep for dep in body_of(stage)["deps"] if dep.startswith("stages/")]
+    names = {
+        "gans": "-${item.gan}",
+        "balancers": "-${item.balancer}",
+        "training_names": "-${item.balancer}-${item.classifier}",
+    }
+    assert inputs == [f"stages/{stage}{names.get(ITEMS.get(stage), '')}.yaml"]
+    assert "params" not in body_of(stage)
+    script = ROOT / body_of(stage)["cmd"].split()[1]
     assert f'read_settings("{stage}"' in script.read_text(encoding="utf-8")
 
 
 def test_every_stage_has_its_settings_and_code_written():
-    texts = describe_stages(read_study(ROOT / "params.yaml"))
-    items = {f"{stage}-c_wgan_gp" if stage in ITEMS else stage for stage in STAGES}
-    assert set(texts) == items - {"check"}
+    study = read_study(ROOT / "params.yaml")
+    texts = describe_stages(study)
+    names = {"items"} | {stage for stage in STAGES if stage not in ITEMS}
+    for stage, items in ITEMS.items():
+        names |= {f"{stage}-{item}" for item in getattr(study, items)}
+    assert set(texts) == names - {"check"}
     for name, text in texts.items():
+        if name == "items":
+            continue
         code = [line.split()[1] for line in yaml.safe_load(text)["code"]]
-        script = f"{name.split('-')[0]}.py"
-        assert script in code and "cytobalance/study/runtime.py" in code
-        assert ("cytobalance/generators/gans/c_wgan_gp.py" in code) == ("-" in name)
+        stage = name.split("-")[0]
+        assert f"{stage}.py" in code and "cytobalance/study/runtime.py" in code
+        of_gan = stage in ("train_gan", "generate")
+        assert ("cytobalance/generators/gans/c_wgan_gp.py" in code) == of_gan
         assert "cytobalance/generators/gans/acgan.py" not in code
+        cnn = "cytobalance/classify/kinds/sequential_cnn.py" in code
+        assert cnn == (stage in ("train_classifier", "assess"))
+        assert "cytobalance/classify/kinds/timm.py" not in code
+        assert not any(file.endswith("settings.py") for file in code)
+
+
+def test_the_shipped_items_are_those_of_the_shipped_study():
+    study = read_study(ROOT / "params.yaml")
+    shipped = (ROOT / "stages/items.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(shipped)["items"] == list_items(study)
 
 
 def test_a_study_of_published_images_needs_no_simulator():
@@ -51,21 +76,22 @@ def test_package_files_hold_a_docstring_alone():
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_says_what_it_does(stage):
-    assert len(STAGES[stage]["desc"]) > 30
+    assert len(body_of(stage)["desc"]) > 30
 
 
-@pytest.mark.parametrize("stage", [s for s in STAGES if "matrix" in STAGES[s]])
-def test_matrices_are_fed_by_the_lists_of_params(stage):
-    for key, values in STAGES[stage]["matrix"].items():
-        assert values == f"${{{key}s}}"
-        assert f"{key}s" in Study.model_fields
+@pytest.mark.parametrize("stage", [s for s in STAGES if "foreach" in STAGES[s]])
+def test_a_stage_is_repeated_for_a_list_that_check_writes(stage):
+    items = list_items(read_study(ROOT / "params.yaml"))
+    name = STAGES[stage]["foreach"].removeprefix("${items.").removesuffix("}")
+    item = next(iter(items[name].values()))
+    text = yaml.safe_dump(body_of(stage))
+    assert set(re.findall(r"\$\{item\.(\w+)\}", text)) <= set(item)
 
 
 def test_heavy_outputs_are_cached_and_light_ones_are_in_git():
-    for name, stage in STAGES.items():
-        settings = [
-            s for out in stage["outs"] if isinstance(out, dict) for s in out.values()
-        ]
+    for name in STAGES:
+        outs = body_of(name)["outs"]
+        settings = [s for out in outs if isinstance(out, dict) for s in out.values()]
         light = name in {
             *("check", "survey", "merge", "draw_cells", "evaluate", "assess"),
             *("draw_gan", "report"),
@@ -76,7 +102,7 @@ def test_heavy_outputs_are_cached_and_light_ones_are_in_git():
 @pytest.mark.parametrize("path", ["params.yaml", *sorted((ROOT / "studies").glob("*"))])
 def test_shipped_studies_are_legal(path):
     study = read_study(ROOT / path)
-    assert set(study.balancers) == {*study.gans, *study.oversamplers}
+    assert study.trainings and study.recipes["plain"].maker == "none"
 
 
 @pytest.mark.parametrize("path", ["params.yaml", *sorted((ROOT / "studies").glob("*"))])

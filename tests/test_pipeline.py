@@ -9,27 +9,29 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from tiny_study import ROOT, commit, run, write_tiny_study
+from finished_study import GRAPH, fill_in
+from tiny_study import commit, run, write_tiny_study
 
 import predict
 from cytobalance.sources.archive import open_archive
 from cytobalance.study.cells import read_cells
 from cytobalance.study.params import read_study
+from cytobalance.study.stages import list_items
 from cytobalance.study.tables import read_table
-
-GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 
 def test_every_output_of_the_graph_is_there(study_folder):
-    outs = [out for stage in GRAPH.values() for out in stage["outs"]]
-    names = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
-    for name in names:
-        known = name.replace("${item.protocol}", "heldout")
-        known = known.replace("${item.balancer}", "c_wgan_gp")
-        known = known.replace("${item.gan}", "c_wgan_gp")
-        known = known.replace("${item.oversampler}", "adasyn")
-        known = known.replace("${item.classifier}", "sequential_cnn")
-        assert (study_folder / known).exists(), known
+    items = list_items(read_study(study_folder / "params.yaml"))
+    for stage in GRAPH.values():
+        repeated = {"": {}}
+        if "foreach" in stage:
+            name = stage["foreach"].removeprefix("${items.").removesuffix("}")
+            repeated = items[name]
+        for key, item in repeated.items():
+            for out in stage.get("do", stage)["outs"]:
+                name = next(iter(out)) if isinstance(out, dict) else out
+                place = study_folder / fill_in(name, item | {"key": key})
+                assert place.exists(), place
 
 
 def test_every_file_is_kept_or_rejected_with_a_reason(study_folder):
@@ -54,7 +56,8 @@ def test_no_heldout_cell_reaches_training(study_folder):
         assert not held & set(training["cell_id"])
         tested = split[split["part"].isin(["test", "validation"])]
         assert set(tested["origin"]) == {"real"}
-        made = read_cells(study_folder / f"data/synthetic/heldout/{balancer}")
+        maker = study.recipes[balancer].maker
+        made = read_cells(study_folder / f"data/synthetic/heldout/{maker}")
         assert not held & set(made.table["parent"])
 
 
@@ -161,8 +164,7 @@ def repro(folder, leftovers=False):
     write_tiny_study(
         folder,
         protocols=["heldout"],
-        oversamplers=["plain"],
-        balancers=["plain", "c_wgan_gp"],
+        balancers={"plain": {}, "c_wgan_gp": {"synthetic": "c_wgan_gp"}},
     )
     run("git", "init", "--quiet", folder=folder)
     run("dvc", "init", "--quiet", folder=folder)
@@ -219,15 +221,22 @@ def change_words(folder):
     path.write_text(f'"""Our cell sets{source[12:]}# why\n', encoding="utf-8")
 
 
-def add_oversampler(values):
-    values["oversamplers"].append("adasyn")
-    values["balancers"].append("adasyn")
+def add_balancer(values):
+    values["balancers"]["adasyn"] = {"synthetic": "adasyn"}
 
 
 def add_gan(values):
-    for group in ("gans", "balancers"):
-        values[group].append("acgan")
-    values["gan_overrides"]["acgan"] = {}
+    values["gans"]["acgan"] = {}
+    values["balancers"]["acgan"] = {"synthetic": "acgan"}
+
+
+def add_classifier(values):
+    values["classifiers"]["bayes"] = {
+        "kind": "scikit_learn",
+        "estimator": "GaussianNB",
+        "balancers": ["plain"],
+        "trials": 1,
+    }
 
 
 OF_A_GAN = (
@@ -270,7 +279,7 @@ RERUNS = {
     ),
     "a knob of one GAN": (
         lambda folder: change_params(
-            folder, lambda v: v["gan_overrides"].update(c_wgan_gp={"latent": 7})
+            folder, lambda v: v["gans"].update(c_wgan_gp={"latent": 7})
         ),
         ("train_gan@heldout-c_wgan_gp",),
     ),
@@ -282,17 +291,41 @@ RERUNS = {
         lambda folder: change_code(folder, "generators/gans/acgan.py", "WIDE = 2\n"),
         (),
     ),
-    "a new oversampler": (
-        lambda folder: change_params(folder, add_oversampler),
+    "a new way to balance": (
+        lambda folder: change_params(folder, add_balancer),
         (
             *("oversample@heldout-adasyn", "split@heldout-adasyn"),
             "train_classifier@heldout-adasyn-sequential_cnn",
             *("evaluate@heldout-adasyn-sequential_cnn", "report"),
         ),
     ),
+    "how views of one balancer are changed": (
+        lambda folder: change_params(
+            folder,
+            lambda v: v["balancers"]["c_wgan_gp"].update(augment={"turn": 90.0}),
+        ),
+        ("train_classifier@heldout-c_wgan_gp-sequential_cnn", "report"),
+    ),
+    "how one balancer draws": (
+        lambda folder: change_params(
+            folder, lambda v: v["balancers"]["c_wgan_gp"].update(sampling="sqrt")
+        ),
+        (
+            "split@heldout-c_wgan_gp",
+            *("train_classifier@heldout-c_wgan_gp-sequential_cnn", "report"),
+        ),
+    ),
+    "a new classifier": (
+        lambda folder: change_params(folder, add_classifier),
+        (
+            "train_classifier@heldout-plain-bayes",
+            *("evaluate@heldout-plain-bayes", "report"),
+        ),
+    ),
     "a knob of the classifier": (
         lambda folder: change_params(
-            folder, lambda v: v["classifier"].update(dropout=0.4)
+            folder,
+            lambda v: v["classifiers"]["sequential_cnn"].update(dropout=0.4),
         ),
         (
             "train_classifier@heldout-c_wgan_gp-sequential_cnn",
@@ -300,13 +333,37 @@ RERUNS = {
             "assess@heldout-c_wgan_gp",
         ),
     ),
+    "a knob of the classifier for one balancer": (
+        lambda folder: change_params(
+            folder,
+            lambda v: v["classifiers"]["sequential_cnn"].update(
+                overrides={"c_wgan_gp": {"dropout": 0.4}}
+            ),
+        ),
+        ("train_classifier@heldout-c_wgan_gp-sequential_cnn",),
+    ),
+    "the code of a kind of classifier": (
+        lambda folder: change_code(folder, "classify/kinds/timm.py", "WIDE = 2\n"),
+        (),
+    ),
 }
+
+
+def test_other_stages_than_dvc_began_with_end_the_run(runs):
+    folder = runs[0]
+    change_params(folder, add_balancer)
+    with pytest.raises(AssertionError, match="other stages than DVC began with"):
+        run("dvc", "repro", "check", folder=folder)
+    assert "adasyn" in run("dvc", "status", folder=folder)
+    run("dvc", "repro", "check", folder=folder)  # the same command again
+    run("git", "reset", "--hard", "--quiet", folder=folder)
 
 
 @pytest.mark.parametrize("change, again", RERUNS.values(), ids=RERUNS)
 def test_a_change_reruns_what_it_can_change(runs, change, again):
     folder = runs[0]
     change(folder)
+    run("python", "src/check.py", folder=folder)  # as `make repro` does
     run("dvc", "repro", "check", folder=folder)
     changed = json.loads(run("dvc", "status", "--json", folder=folder))
     run("git", "reset", "--hard", "--quiet", folder=folder)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from cytobalance.balance.hold_out import hold_out_cells, visible_cells
-from cytobalance.balance.split import class_weights, split_cells
+from cytobalance.balance.settings import Recipe
+from cytobalance.balance.split import split_cells, weigh_views
 from cytobalance.balance.target import wanted_counts
 from cytobalance.study.params import read_study
 
@@ -50,7 +51,7 @@ def synthetic_of(study, cells, hold_out, protocol):
 
 def split(study, cells, hold_out, protocol, balancer):
     made = synthetic_of(study, cells, hold_out, protocol)
-    if balancer in ("plain", "weighted"):
+    if study.recipes[balancer].maker == "none":
         made = made.iloc[:0]
     return split_cells(cells, hold_out, made, study, protocol, balancer)
 
@@ -116,7 +117,9 @@ def test_row_points_at_the_cell(study, cells, hold_out):
 
 def test_weights_are_gungors_formula(study, cells, hold_out):
     # C-NMC's training counts, 2 classes: 10,661 / (2 x 7,272) and / (2 x 3,389).
-    weights = class_weights(np.array(["ALL"] * 7272 + ["HEM"] * 3389))
+    labels = np.array(["ALL"] * 7272 + ["HEM"] * 3389)
+    balanced = Recipe(sampling="balanced")
+    weights = weigh_views(labels, np.zeros(len(labels), bool), balanced)
     assert weights[0] == pytest.approx(0.733, abs=1e-3)
     assert weights[-1] == pytest.approx(1.573, abs=1e-3)
     table = split(study, cells, hold_out, "heldout", "weighted")
@@ -128,3 +131,65 @@ def test_weights_are_gungors_formula(study, cells, hold_out):
 def test_the_split_repeats(study, cells, hold_out):
     first = split(study, cells, hold_out, "paper", "adasyn")
     assert first.equals(split(study, cells, hold_out, "paper", "adasyn"))
+
+
+LABELS = np.repeat(["a", "b", "c"], [60, 30, 10])
+MADE = np.arange(100) % 10 >= 8  # a fifth of each class is synthetic
+
+
+def views_of(recipe: Recipe, labels=LABELS, made=MADE) -> pd.Series:
+    """Part of all views that each class and origin gets."""
+    weights = weigh_views(labels, made, recipe)
+    assert weights.mean() == pytest.approx(1)
+    table = pd.DataFrame({"label": labels, "made": made, "views": weights / 100})
+    return table.groupby(["label", "made"])["views"].sum()
+
+
+@pytest.mark.parametrize(
+    "sampling, parts",
+    [
+        ("natural", (0.6, 0.3, 0.1)),
+        ("balanced", (1 / 3, 1 / 3, 1 / 3)),
+        ("sqrt", np.sqrt([60, 30, 10]) / np.sqrt([60, 30, 10]).sum()),
+        ({"a": 1.0, "b": 2.0, "c": 3.0}, np.array([60, 60, 30]) / 150),
+    ],
+)
+def test_sampling_says_how_often_a_class_is_seen(sampling, parts):
+    views = views_of(Recipe(sampling=sampling))
+    assert np.allclose(views.groupby("label").sum(), parts)
+
+
+def test_a_share_is_the_synthetic_part_of_the_views_of_each_class():
+    views = views_of(Recipe(synthetic="smote", share=0.25, sampling="balanced"))
+    assert np.allclose(views[:, True], 0.25 / 3)
+    assert np.allclose(views[:, False], 0.75 / 3)
+    # Natural sampling with a share is by the real cells: synthetic ones add no weight.
+    views = views_of(Recipe(synthetic="smote", share=0.25))
+    assert np.allclose(views.groupby("label").sum(), [0.6, 0.3, 0.1])
+
+
+def test_a_share_of_some_classes_leaves_the_others_real():
+    recipe = Recipe(synthetic="smote", share={"c": 0.5}, sampling="balanced")
+    views = views_of(recipe)
+    assert views["a", True] == views["b", True] == 0
+    assert views["c", True] == pytest.approx(1 / 6)
+
+
+def test_a_class_of_one_kind_of_cells_gets_all_its_views_from_them():
+    made = MADE.copy()
+    made[LABELS == "a"] = False
+    made[LABELS == "c"] = True
+    recipe = Recipe(synthetic="smote", share=0.25, sampling="balanced")
+    views = views_of(recipe, made=made)
+    assert views["a", False] == pytest.approx(1 / 3)
+    assert views["c", True] == pytest.approx(1 / 3)
+
+
+def test_a_recipe_with_a_share_pools_nothing_and_cuts_no_class(study, cells, hold_out):
+    table = split(study, cells, hold_out, "heldout", "weighted_augmented_gan")
+    train = table[table["part"] == "train"]
+    seen = (hold_out["part"] == "train").sum()
+    assert (train["origin"] == "real").sum() == seen
+    rare = study.recipes["weighted_augmented_gan"].share
+    drawn = train[(train["origin"] == "synthetic") & (train["weight"] > 0)]
+    assert set(drawn["label"]) == set(rare)
