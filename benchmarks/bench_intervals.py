@@ -9,6 +9,7 @@ of docs/metrics.md.
 
 import argparse
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.stats import norm
@@ -17,6 +18,7 @@ from cytobalance.evaluate.classification import count_confusion, score_overall
 from cytobalance.evaluate.intervals import bootstrap
 from cytobalance.evaluate.predictions import Predictions
 from cytobalance.report import comparison
+from cytobalance.study.runtime import random_stream
 
 CLASSES = tuple("abcdefghijkl")
 COUNTS = np.array([12, 35, 16, 30, 51, 5, 26, 31, 105, 23, 17, 3])
@@ -67,6 +69,14 @@ def main() -> None:
                 cells = zip(rates, names, strict=True)
                 row += "  ".join(f"{rate:{len(name)}.1%}" for rate, name in cells)
                 print(row, flush=True)
+    print("trials  trials differ in  recipes  false, each alone  false, corrected")
+    for trials in (2, 5):
+        for world in WORLDS:
+            for recipes in (4, 10):
+                alone, joint = simulate_many(options.studies, recipes, trials, world)
+                differ = "every cell" if world.trial > 0.1 else "few cells"
+                row = f"{trials:6}  {differ:>16}  {recipes:7}  {alone:17.1%}"
+                print(f"{row}  {joint:16.1%}", flush=True)
 
 
 def simulate(
@@ -85,9 +95,14 @@ def simulate(
         balanced, plain = draw_classifiers(
             stream, label, (recall, RECALL), trials, world
         )
-        gain = comparison.paired_gain(
-            balanced, plain, RARE, CONFIDENCE, RESAMPLES, np.random.default_rng(study)
-        )["balanced_accuracy"]
+        gain = comparison.paired_gains(
+            {"balanced": balanced, "plain": plain},
+            [("balanced", "plain")],
+            RARE,
+            CONFIDENCE,
+            RESAMPLES,
+            partial(random_stream, study),
+        )["balanced", "plain"]["balanced_accuracy"]
         low, high = score_interval(plain, np.random.default_rng(study))
         held += [
             gain["low"] <= truth <= gain["high"],
@@ -96,6 +111,31 @@ def simulate(
             low <= RECALL.mean() <= high,
         ]
     return held / studies
+
+
+def simulate_many(studies: int, recipes: int, trials: int, world: Shares) -> np.ndarray:
+    """Shares of studies, float [2], in which one of `recipes` that are as good as plain
+    gets a verdict of a gain or a loss: each alone, and corrected for their number.
+    """
+    stream = np.random.default_rng(12)
+    moved = {comparison.HELPED, comparison.HURT}
+    found = np.zeros(2)
+    for study in range(studies):
+        label = stream.permutation(np.repeat(np.arange(len(COUNTS)), COUNTS))
+        recalls = (RECALL,) * (recipes + 1)
+        drawn = draw_classifiers(stream, label, recalls, trials, world)
+        predictions = {str(i): own for i, own in enumerate(drawn)}
+        gains = comparison.paired_gains(
+            predictions,
+            [(name, "0") for name in list(predictions)[1:]],
+            RARE,
+            CONFIDENCE,
+            RESAMPLES,
+            partial(random_stream, study),
+        ).values()
+        for i, judge in enumerate((comparison.verdict_alone, comparison.verdict)):
+            found[i] += any(judge(gain) in moved for gain in gains)
+    return found / studies
 
 
 def draw_classifiers(

@@ -2,6 +2,8 @@
 
 from cytobalance.evaluate.evaluation import summarise_scores
 from cytobalance.evaluate.predictions import Predictions, read_predictions
+from cytobalance.evaluate.ranking import rare_classes
+from cytobalance.evaluate.real_cells import describe_real_cells
 from cytobalance.evaluate.record import (
     count_cells,
     list_hits,
@@ -33,6 +35,7 @@ def main() -> None:
     test = parts["test"]
     evaluate, seed = study.evaluate, study.study.seed
     split = read_table(places.split(protocol, balancer))
+    rare = rare_classes(read_table(places.HOLD_OUT), study.classes)
     record = {
         "simulated": study.simulated,
         "protocol": protocol,
@@ -42,6 +45,7 @@ def main() -> None:
         "confidence": study.evaluate.confidence,
         "resamples": study.evaluate.resamples,
         "classes": study.classes,
+        "rare_classes": rare,
         # By this `predict` knows the classifier that these scores are of.
         "predictions": hash_file(places.predictions(key)),
         "cells": count_cells(split, study.classes),
@@ -60,6 +64,9 @@ def main() -> None:
         # The best epoch was chosen on these cells: no measure of a new patient.
         "validation": summarise_scores(
             parts["validation"], evaluate, seed, f"{key}/validation"
+        ),
+        **describe_real_cells(
+            parts, cells, rare, study.merge.classes, evaluate, seed, key
         ),
         "curves": read_curves(places.curves(key)),
         "misses": list_misses(test),

@@ -54,7 +54,7 @@ def main() -> None:
     check_cells(results.records, images)
     write_metrics(places.SUMMARY, summarise(results))
     print(places.SUMMARY.read_text(encoding="utf-8"))
-    write_tables(results.records)
+    write_tables(results)
     gain_lines = list_gains(results)
     charts = write_charts(draw_charts(results, gain_lines))
     gans = gather_gans(gan_metrics, sheets, results.protocol)
@@ -86,14 +86,14 @@ def check_cells(records: Records, images: dict[str, np.ndarray]) -> None:
             raise damaged(path, f"names cells that {places.CELLS} does not hold")
 
 
-def write_tables(records: Records) -> None:
+def write_tables(results: Results) -> None:
     """Write the study's tables, and a folder a kind of table with one a classifier."""
     with atomic_folder(places.PLOTS / "tables") as folder:
         for name, tabulate in TABLES.items():
-            write_table(folder / f"{name}.csv", tabulate(records))
+            write_table(folder / f"{name}.csv", tabulate(results))
     for kind, tabulate in CLASSIFIER_TABLES.items():
         with atomic_folder(places.classifier_table(kind, "").parent) as folder:
-            for key, record in records.items():
+            for key, record in results.records.items():
                 path = places.classifier_table(kind, places.key(*key))
                 write_table(folder / path.name, tabulate(record))
 

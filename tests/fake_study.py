@@ -54,7 +54,10 @@ def write_cells(folder: Path, seed: int = 0) -> pd.DataFrame:
         images[i, 4:12, 4:12] = (90 + 13 * tint[name], 60, 140)
     (folder / "data/cells").mkdir(parents=True)
     np.save(folder / "data/cells/images.npy", images)
-    about = cells.assign(source="made", file=cells["cell_id"] + ".png", subject="")
+    # Two sources; one of them names its subjects, ten cells each.
+    source = np.where(group % 2, "other", "made")
+    subject = np.where(group % 2, "", cells["group"])
+    about = cells.assign(source=source, file=cells["cell_id"] + ".png", subject=subject)
     about = about.assign(raw_label=label, type=label, width=16, height=16)
     about = about.assign(published_part="")[list(CELL_COLUMNS)]
     about.to_csv(folder / "data/cells/cells.csv", index=False)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_study import CLASSES, write_cells, write_params, write_predictions
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 import evaluate
 from cytobalance.evaluate.calibration import (
@@ -115,6 +115,83 @@ def test_trials_together_score_their_mean_probability(study, key):
     ece = expected_calibration_error(bins)
     assert found["calibration"]["ece"] == pytest.approx(ece, abs=1e-4)
     assert sum(found["calibration"]["bins"]["count"]) == found["cells"] == len(mean)
+
+
+def test_rare_class_is_ranked_and_its_threshold_can_be_used(study):
+    key = "heldout-plain-sequential_cnn"
+    record = read(study, key)
+    assert record["rare_classes"] == ["monoblast"]
+    ranking = record["ranking"]
+    assert ranking["specificity"] == 0.99 and list(ranking["trials"]) == ["monoblast"]
+    assert len(ranking["trials"]["monoblast"]["thresholds"]) == record["trials"]
+    found = ranking["together"]["monoblast"]
+    table = pd.read_csv(study / f"data/predictions/{key}.csv")
+    mean = table.groupby(["part", "cell_id", "label"])["p_monoblast"].mean()
+    for part, scores in (
+        ("test", [found["sensitivity"][0], found["specificity"][0]]),
+        (
+            "validation",
+            [found[f"validation_{n}"] for n in ("sensitivity", "specificity")],
+        ),
+    ):
+        rows = mean[part].reset_index()
+        called = rows["p_monoblast"] > found["threshold"]
+        own = rows["label"] == "monoblast"
+        true = [called[own].mean(), 1 - called[~own].mean()]
+        assert scores == pytest.approx(true, abs=1e-5), part
+    assert found["validation_specificity"] >= 0.99
+    test = mean["test"].reset_index()
+    area = roc_auc_score(test["label"] == "monoblast", test["p_monoblast"])
+    assert found["auroc"][0] == pytest.approx(area, abs=1e-5)
+    trial = record["ranking"]["trials"]["monoblast"]["auroc"][0]
+    classes = record["test"]["all"]["classes"]["monoblast"]
+    assert trial == pytest.approx(classes["auroc"], abs=1e-5)
+    assert len(found["curve"]["precision"]) <= 100
+
+
+def test_recall_and_confusion_by_source_add_up(study):
+    record = read(study, "heldout-plain-sequential_cnn")
+    found = record["by_source"]
+    assert list(found) == ["made", "other"]
+    every = record["test"]["all"]
+    assert sum(part["cells"] for part in found.values()) == every["cells"]
+    together = sum(np.array(part["confusion"]) for part in found.values())
+    assert together.tolist() == every["confusion"]
+    for part in found.values():
+        confusion = np.array(part["confusion"])
+        recall = np.diag(confusion) / np.maximum(confusion.sum(1), 1)
+        for label, (value, low, high) in part["recall"].items():
+            assert value == pytest.approx(recall[CLASSES.index(label)], abs=1e-5)
+            assert 0 <= low <= value <= high <= 1
+        values = [value for value, *_ in part["recall"].values()]
+        assert part["balanced_accuracy"] == pytest.approx(np.mean(values), abs=1e-5)
+
+
+def test_differential_counts_subjects_and_the_whole_test(study):
+    record = read(study, "heldout-plain-sequential_cnn")
+    found = record["differential"]
+    cells = pd.read_csv(study / "data/cells/cells.csv", keep_default_na=False)
+    parts = pd.read_csv(study / "data/hold_out.csv")["part"]
+    test = cells[(parts == "test").to_numpy()]
+    size = test[test["subject"] != ""].groupby("subject").size()
+    assert found["subjects"] == (size >= 10).sum() > 1
+    assert found["cells_of_subjects"] == size.sum()
+    whole = found["counted"]["whole"]
+    true = [(test["label"] == label).mean() for label in CLASSES]
+    assert whole["true"] == pytest.approx(true, abs=1e-5)
+    assert found["blast_classes"] == ["monoblast"]
+    assert whole["blasts"]["true"] == pytest.approx(true[2], abs=1e-5)
+    points = found["counted"]["by_subject"]["blasts"]["true"]
+    mine = test[test["subject"] != ""].groupby("subject")["label"]
+    shares = mine.apply(lambda labels: (labels == "monoblast").mean())
+    assert sorted(points) == pytest.approx(sorted(shares))
+
+
+def test_paper_protocol_ranks_and_counts_real_cells_alone(study):
+    record = read(study, "paper-c_wgan_gp-sequential_cnn")
+    real = record["test"]["real"]["cells"]
+    assert record["differential"]["cells"] == real < record["test"]["all"]["cells"]
+    assert sum(part["cells"] for part in record["by_source"].values()) == real
 
 
 def test_hits_are_real_and_right(study):

@@ -214,7 +214,7 @@ def test_lead_and_named_classes_carry_their_caveats(study):
     assert "helped in 1 of 2 ways" in lead
     assert rest.startswith("<p>2 ways were compared with no balancing")
     assert "better at monoblast" in rest
-    assert "3 tests a balancer, not corrected for their number" in rest
+    assert "hold all 6 such gains together" in rest
 
 
 def test_the_score_of_all_trials_together_stands_beside_that_of_single_ones(study):

@@ -1,6 +1,7 @@
 """Did it help? Verdicts, pairing, and how a leak flatters."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,13 @@ from cytobalance.evaluate.predictions import Predictions
 from cytobalance.report.comparison import (
     judge,
     optimism,
-    paired_gain,
+    paired_gains,
     rebuild_predictions,
+    verdict,
+    verdict_alone,
 )
-from cytobalance.report.records import rare_classes, rare_recall
-from cytobalance.study.runtime import StudyError
+from cytobalance.report.records import rare_recall
+from cytobalance.study.runtime import StudyError, random_stream
 
 CLASSES = ("common", "medium", "rare")
 
@@ -32,14 +35,21 @@ def made(label, predicted) -> Predictions:
     )
 
 
-def gain_of(ours, theirs, seed=0):
-    stream = np.random.default_rng(seed)
-    return paired_gain(ours, theirs, ["rare"], 0.95, 400, stream)
+def gains_of(ours: dict, theirs, seed=0) -> dict:
+    pairs = [(name, "theirs") for name in ours]
+    predictions = ours | {"theirs": theirs}
+    streams = partial(random_stream, seed)
+    found = paired_gains(predictions, pairs, ["rare"], 0.95, 400, streams)
+    return {name: gain for (name, _), gain in found.items()}
+
+
+def gain_of(ours, theirs, seed=0) -> dict:
+    return gains_of({"ours": ours}, theirs, seed)["ours"]
 
 
 def word_of(gain) -> str:
     """The verdict, had there been several trials."""
-    return judge(gain, trials=2)
+    return judge(gain["low"], gain["high"], trials=2)
 
 
 def test_cells_hard_for_both_cancel_out():
@@ -131,13 +141,58 @@ def test_false_help_is_rare_and_true_help_is_found():
     ],
 )
 def test_verdicts_follow_the_interval(low, high, word):
-    assert judge({"low": low, "high": high}, trials=2) == word
-    assert judge({"low": low, "high": high}, trials=1) == "one trial can't tell"
+    assert judge(low, high, trials=2) == word
+    assert judge(low, high, trials=1) == "one trial can't tell"
 
 
 def test_the_fewer_trials_of_the_two_count():
     label = np.repeat([0, 1, 2], [20, 10, 5])
     assert gain_of(made(label, [label, label]), made(label, label))["trials"] == 1
+
+
+def dice(stream, label, recall, trials=2):
+    """Predictions of a known recall of each class; a miss names the next class."""
+    right = stream.random((trials, len(label))) < np.array(recall)[label]
+    return made(label, np.where(right, label, (label + 1) % 3))
+
+
+def test_a_recipe_alone_keeps_its_limits_and_company_widens_them():
+    stream = np.random.default_rng(6)
+    label = np.repeat([0, 1, 2], [120, 40, 20])
+    plain = dice(stream, label, [0.9, 0.8, 0.5])
+    ours = {f"r{i}": dice(stream, label, [0.9, 0.8, 0.6]) for i in range(8)}
+    alone = gains_of({"r3": ours["r3"]}, plain)["r3"]
+    beside = gains_of(ours, plain)["r3"]
+    for key in ("balanced_accuracy", "rare_recall", "accuracy"):
+        # Beside others a recipe's uncorrected interval is the same to the last digit.
+        for limit in ("value", "low", "high"):
+            assert alone[key][limit] == beside[key][limit]
+        width = alone[key]["high"] - alone[key]["low"]
+        assert alone[key]["joint_high"] - alone[key]["joint_low"] == pytest.approx(
+            width, rel=1e-2
+        )
+        joint = beside[key]["joint_high"] - beside[key]["joint_low"]
+        assert 1.2 * width < joint < 1.8 * width
+    each = beside["recall"]
+    assert np.all(np.array(each["joint_low"]) < each["low"])
+
+
+def test_verdicts_follow_the_joint_limits():
+    alone = {"low": 0.01, "high": 0.2}
+    wide = {"joint_low": -0.01, "joint_high": 0.22}
+    gain = {"trials": 2, "balanced_accuracy": alone | wide}
+    assert verdict(gain) == "no difference shown"
+    assert verdict_alone(gain) == "helped"
+
+
+def test_a_large_gain_survives_the_correction():
+    stream = np.random.default_rng(8)
+    label = np.repeat([0, 1, 2], [120, 60, 30])
+    plain = dice(stream, label, [0.9, 0.8, 0.3])
+    ours = {f"r{i}": dice(stream, label, [0.9, 0.8, 0.3]) for i in range(9)}
+    ours["good"] = dice(stream, label, [0.9, 0.9, 0.8])
+    found = gains_of(ours, plain)
+    assert verdict(found["good"]) == "helped"
 
 
 def record_of(mean: float, low: float, high: float, recall=(1.0, 1.0, 1.0)) -> dict:
@@ -191,17 +246,7 @@ def test_test_cells_of_one_patient_give_no_interval_and_no_verdict():
     gain = found["balanced_accuracy"]
     assert gain["value"] == 0.5
     assert np.isnan([gain["low"], gain["high"], *found["recall"]["low"]]).all()
-    assert judge(gain, found["trials"]) == "one group can't tell"
-
-
-def test_rare_classes_are_the_smallest_third_by_real_training_cells():
-    record = {
-        "classes": list("abcdef"),
-        "cells": {"train": {"real": [9, 100, 50, 20, 8, 70], "synthetic": [91] * 6}},
-    }
-    assert rare_classes(record) == ["a", "e"]
-    two = {"classes": ["all", "hem"], "cells": {"train": {"real": [7272, 3389]}}}
-    assert rare_classes(two) == ["hem"]
+    assert verdict(found) == verdict_alone(found) == "one group can't tell"
 
 
 def small_record(rows) -> dict:

@@ -8,7 +8,9 @@ from cytobalance.evaluate.classification import count_confusion, score_overall
 from cytobalance.evaluate.intervals import (
     bootstrap,
     design_effect,
+    limits,
     mean_over_drawn_trials,
+    simultaneous_limits,
     wilson,
 )
 from cytobalance.evaluate.predictions import Predictions
@@ -147,3 +149,41 @@ def test_interval_of_balanced_accuracy_holds_the_truth_often_enough():
         low, high = interval(made(order, predicted, group), study)["balanced_accuracy"]
         holds += low <= recall.mean() <= high
     assert 0.9 <= holds / studies <= 1
+
+
+def test_simultaneous_limits_hold_all_truths_together_where_single_ones_do_not():
+    """Ten skewed estimates around 0, half of their errors shared, one less sure."""
+    stream = np.random.default_rng(10)
+    scale = np.r_[3.0, np.ones(9)]
+
+    def draw(n):
+        errors = stream.normal(size=(n, 1)) + stream.normal(size=(n, 10))
+        return scale * (np.exp(0.2 * errors) - np.exp(0.04))
+
+    studies = 300
+    held = {"alone": 0, "joint": 0}
+    for seen in draw(studies):
+        draws = seen - draw(400)
+        for name, edges in (
+            ("alone", limits(draws, 0.95)),
+            ("joint", simultaneous_limits(draws, 0.95)),
+        ):
+            held[name] += np.all((edges[:, 0] <= 0) & (edges[:, 1] >= 0))
+    assert 0.92 <= held["joint"] / studies <= 0.98
+    assert held["alone"] / studies < 0.8
+
+
+def test_simultaneous_limits_of_one_are_its_own_and_nothing_disturbs_them():
+    stream = np.random.default_rng(11)
+    draws = stream.gamma(2.0, size=(500, 3))
+    one = simultaneous_limits(draws[:, :1], 0.95)
+    assert one == pytest.approx(limits(draws[:, :1], 0.95), rel=1e-2)
+    three = simultaneous_limits(draws, 0.95)
+    assert (three[:, 0] < limits(draws, 0.95)[:, 0]).all()
+    # A class without test cells has no draws and widens nothing.
+    beside = np.column_stack([draws, np.full(500, np.nan)])
+    assert np.array_equal(simultaneous_limits(beside, 0.95)[:3], three)
+    assert np.isnan(simultaneous_limits(beside, 0.95)[3]).all()
+    # The scale of one has no say in the others.
+    larger = simultaneous_limits(draws * [1, 1, 50], 0.95)
+    assert larger[:2] == pytest.approx(three[:2])

@@ -23,6 +23,10 @@ TYPES = (
     "smudge_cell",
 )
 
+# Types whose share is the share of blasts. A promyelocyte is not one: WHO 2022 counts
+# abnormal promyelocytes as their equivalent in acute promyelocytic leukaemia alone, and
+# no source tells a subject's diagnosis. `all` is C-NMC's code of a lymphoblast.
+BLASTS = ("monoblast", "myeloblast", "lymphoblast", "all")
 
 # Colours of the 12 classes of Hazra 2022, Table 2, in the paper's index order (section
 # 3.2): one hue a class, far enough apart in lightness to survive grey printing.
@@ -105,6 +109,18 @@ CODES: dict[str, dict[str, str | None]] = {
     # EONE Laboratories' set is private; our layout writes the type's own name.
     "eone": {name: name for name in TYPES},
 }
+
+
+def blast_classes(classes: dict[str, tuple[str, ...]]) -> tuple[list[str], list[str]]:
+    """Classes of blasts alone, and classes that mix them with other types.
+
+    classes: class -> types.
+    """
+    parts = {
+        label: [kind in BLASTS for kind in kinds] for label, kinds in classes.items()
+    }
+    pure = [label for label, part in parts.items() if all(part)]
+    return pure, [n for n, part in parts.items() if any(part) and n not in pure]
 
 
 def readable(name: str) -> str:

@@ -6,7 +6,7 @@ remedy: cells of a patient are alike (whole groups are drawn), few trials are tr
 (every class gets two imagined cells, one right and one wrong, while drawing).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +70,27 @@ def design_effect(hit: np.ndarray, label: np.ndarray, group: np.ndarray) -> floa
     return max(1.0, float((np.bincount(cluster, residual) ** 2).sum() / spread))
 
 
+def draw_test_sets(
+    groups: int,
+    present: np.ndarray,
+    resamples: int,
+    how: Draw,
+    stream: np.random.Generator,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Resampled test sets, at most CHUNK at a time: weights of what they hold.
+
+    present: bool [C], whether a class has test cells. Yields the weights of the groups,
+    float [B, groups], and of the imagined cells of every class that are right and that
+    are wrong, float [B, C] each. Whole groups are drawn with fractional weights
+    (Bayesian bootstrap, Rubin 1981): no class ever vanishes.
+    """
+    for start in range(0, resamples, CHUNK):
+        size = min(CHUNK, resamples - start)
+        weights = stream.gamma(how.shape, size=(size, groups))
+        right, wrong = stream.gamma(how.imagined, size=(2, size, len(present)))
+        yield weights, right * present, wrong * present
+
+
 def resample_confusions(
     predictions: list[Predictions],
     resamples: int,
@@ -79,25 +100,21 @@ def resample_confusions(
     """Confusion matrices of resampled test sets, float [resamples, T, C, C] each.
 
     predictions: of the same cells and groups, of one or two classifiers; both get the
-    same draws, so that their difference is paired. Whole groups are drawn with
-    fractional weights (Bayesian bootstrap, Rubin 1981): no class ever vanishes.
-    Each class also gets two imagined cells, one right and one wrong; of a pair of
-    classifiers each gets another one of them right (as in Bonett & Price 2012).
+    same draws, so that their difference is paired. Each class also gets two imagined
+    cells, one right and one wrong; of a pair of classifiers each gets another one of
+    them right (as in Bonett & Price 2012).
     """
     first = predictions[0]
     n, groups = len(first.classes), first.group.max() + 1
     present = np.bincount(first.label, minlength=n) > 0
     tables = [_group_table(p, groups) for p in predictions]
     draws: list[list[np.ndarray]] = [[] for _ in predictions]
-    for start in range(0, resamples, CHUNK):
-        size = min(CHUNK, resamples - start)
-        weights = stream.gamma(how.shape, size=(size, groups))
-        right, wrong = stream.gamma(how.imagined, size=(2, size, n)) * present
+    for weights, *imagined in draw_test_sets(groups, present, resamples, how, stream):
         for i, (table, p) in enumerate(zip(tables, predictions, strict=True)):
-            counts = (weights @ table).reshape(size, len(p.predicted), n, n)
+            counts = (weights @ table).reshape(-1, len(p.predicted), n, n)
             if i == 1:  # the second classifier errs where the first is right
-                right, wrong = wrong, right
-            draws[i].append(counts + _imagined(right, wrong, n)[:, None])
+                imagined.reverse()
+            draws[i].append(counts + imagined_confusion(*imagined)[:, None])
     return [np.concatenate(chunks) for chunks in draws]
 
 
@@ -112,8 +129,12 @@ def _group_table(predictions: Predictions, groups: int) -> sparse.csr_array:
     return sparse.csr_array(entries, shape=(groups, trials * n * n))
 
 
-def _imagined(right: np.ndarray, wrong: np.ndarray, n: int) -> np.ndarray:
-    """Confusion [B, C, C] of imagined cells; a wrong one is spread over the others."""
+def imagined_confusion(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """Confusion [B, C, C] of imagined cells; a wrong one is spread over the others.
+
+    right, wrong: float [B, C].
+    """
+    n = right.shape[-1]
     own = np.eye(n)
     return right[..., None] * own + wrong[..., None] * (1 - own) / max(1, n - 1)
 
@@ -142,6 +163,35 @@ def limits(draws: np.ndarray, confidence: float) -> np.ndarray:
     return np.moveaxis(np.quantile(draws, tails, axis=0), 0, -1)
 
 
+def simultaneous_limits(draws: np.ndarray, confidence: float) -> np.ndarray:
+    """Limits of K quantities that hold all of them together: float [K, 2].
+
+    draws: float [B, K], drawn jointly; one without draws (NaN) takes no part. The
+    percentile limits are moved away from the median, all by the same factor: the least
+    with which all K draws of a resample lie within theirs, in `confidence` of the
+    resamples (a max-t interval with the two half-widths in the place of the standard
+    error; Westfall & Young 1993). One quantity alone keeps its
+    percentile limits.
+    """
+    edges, middle = limits(draws, confidence), np.median(draws, axis=0)
+    gap = draws - middle
+    reach = np.where(gap < 0, edges[:, 0] - middle, edges[:, 1] - middle)
+    part = np.divide(gap, reach, out=np.zeros_like(gap), where=reach != 0)
+    factor = np.quantile(np.fmax.reduce(part, axis=1), confidence)
+    return middle[:, None] + max(1.0, factor) * (edges - middle[:, None])
+
+
+def centred_limits(
+    draws: np.ndarray, seen: np.ndarray, confidence: float
+) -> np.ndarray:
+    """Limits of draws that are moved to have the mean `seen`: float [..., 2].
+
+    draws: float [B, ...]; seen: float [...]. For scores of one classifier: imagined
+    cells must widen the draws, not shift them.
+    """
+    return limits(draws - draws.mean(0) + seen, confidence)
+
+
 def bootstrap(
     predictions: Predictions,
     score: Callable[[np.ndarray], dict[str, np.ndarray]],
@@ -163,6 +213,6 @@ def bootstrap(
     intervals = {}
     for name, values in score(confusions).items():
         draws = mean_over_drawn_trials(values, seen[name], stream)
-        draws = draws - draws.mean(0) + seen[name].mean(0)
-        intervals[name] = np.clip(limits(draws, confidence), 0, 1)
+        edges = centred_limits(draws, seen[name].mean(0), confidence)
+        intervals[name] = np.clip(edges, 0, 1)
     return intervals

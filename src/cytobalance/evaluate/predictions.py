@@ -43,7 +43,10 @@ class Predictions:
 
     def of_origin(self, origin: str) -> "Predictions":
         """The same predictions of `real` or of `synthetic` cells alone."""
-        keep = self.origin == origin
+        return self.select(self.origin == origin)
+
+    def select(self, keep: np.ndarray) -> "Predictions":
+        """The same predictions of some cells alone. keep: bool [N]."""
         return replace(
             self,
             cell_id=self.cell_id[keep],

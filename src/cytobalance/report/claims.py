@@ -11,6 +11,7 @@ from cytobalance.report.comparison import (
     ONE_TRIAL,
     UNDECIDED,
     verdict,
+    verdict_alone,
 )
 from cytobalance.report.records import (
     Record,
@@ -19,7 +20,13 @@ from cytobalance.report.records import (
     tested_classes,
 )
 from cytobalance.report.results import Gain, Results
-from cytobalance.report.wording import list_words, percent, point_span, points
+from cytobalance.report.wording import (
+    joint_span,
+    list_words,
+    percent,
+    point_span,
+    points,
+)
 from cytobalance.study.params import BASELINE
 from cytobalance.taxonomy import readable
 
@@ -59,8 +66,8 @@ class AnswerLine:
 class Answer:
     """What stands on top of the page; a text that does not apply is empty.
 
-    level: of the intervals, in percent. tested: classes tested for each balancer; 0
-    where one training each tells nothing of single classes.
+    level: of the intervals, in percent. tested: how many gains in recall of a class
+    the joint limits of classes are of; 0 where one training each tells nothing of them.
     """
 
     lead: str
@@ -88,7 +95,7 @@ def compose_answer(results: Results, dataset: dict[str, Any]) -> Answer:
             for name, gain in over_plain.items()
         ),
         level=f"{100 * plain['confidence']:.0f} %",
-        tested=len(plain["classes"]) if several else 0,
+        tested=len(plain["classes"]) * len(over_plain) if several else 0,
         gan=tuple(describe_gan(results)),
         optimism=describe_optimism(results),
         test=describe_test(plain, results.rare) if over_plain else "",
@@ -99,13 +106,14 @@ def compose_answer(results: Results, dataset: dict[str, Any]) -> Answer:
 def _answer_line(name: str, gain: Gain, classes: list[str]) -> AnswerLine:
     score, rare = gain["balanced_accuracy"], gain["rare_recall"]
     notes = [
-        f"rare classes {points(rare['value'])} {point_span(rare)}",
+        f"alone {point_span(score)}" if score["low"] != score["joint_low"] else "",
+        f"rare classes {points(rare['value'])} {joint_span(rare)}",
         describe_classes(gain, classes),
     ]
     return AnswerLine(
         name,
         points(score["value"]),
-        point_span(score),
+        joint_span(score),
         verdict(gain),
         "; ".join(filter(None, notes)),
     )
@@ -164,15 +172,24 @@ def lead(over_plain: dict[str, Gain]) -> str:
 
 
 def describe_chance(over_plain: dict[str, Gain], confidence: float) -> str:
-    """What to hold against the lead where several ways were tried; else nothing."""
+    """How the verdicts allow for several ways having been tried; "" for one way."""
     verdicts = {verdict(gain) for gain in over_plain.values()}
     if len(over_plain) < 2 or {ONE_TRIAL, ONE_GROUP} & verdicts:
         return ""
-    return (
-        f"{len(over_plain)} ways were compared with no balancing, each at "
-        f"{100 * confidence:.0f} % and without correction for their number: the more "
-        "are tried, the likelier one seems to help or hurt by chance."
+    lost = [
+        f"{name} ({verdict_alone(gain)})"
+        for name, gain in over_plain.items()
+        if verdict_alone(gain) in (HELPED, HURT)
+        and verdict_alone(gain) != verdict(gain)
+    ]
+    text = (
+        f"{len(over_plain)} ways were compared with no balancing, so one may seem to "
+        "help or hurt by chance. The verdicts allow for that: their intervals hold all "
+        f"{len(over_plain)} gains together at {100 * confidence:.0f} %."
     )
+    if not lost:
+        return f"{text} No way that helps or hurts by itself loses its verdict by it."
+    return f"{text} By themselves these would have a verdict: {list_words(lost)}."
 
 
 def describe_test(plain: Record, rare: list[str]) -> str:
@@ -197,7 +214,7 @@ def describe_gan(results: Results) -> list[str]:
     for name in results.with_gan:
         parts = [
             f"{points(gain['balanced_accuracy']['value'])} points over {other} "
-            f"{point_span(gain['balanced_accuracy'])}, {AGAINST[verdict(gain)]}"
+            f"{joint_span(gain['balanced_accuracy'])}, {AGAINST[verdict(gain)]}"
             for (balancer, other), gain in results.against_cheap.items()
             if balancer == name
         ]
@@ -208,9 +225,9 @@ def describe_gan(results: Results) -> list[str]:
 
 
 def describe_classes(gain: Gain, classes: list[str]) -> str:
-    """Classes whose own interval of recall lies above or below 0; "" with one trial.
+    """Classes whose interval of recall lies above or below 0; "" with one trial.
 
-    Uncorrected for the number of classes: the page has to say so beside it.
+    The intervals are joint over all classes of all balancers.
     """
     if gain["trials"] < 2:
         return ""
@@ -218,9 +235,9 @@ def describe_classes(gain: Gain, classes: list[str]) -> str:
     up, down = [], []
     for i, label in enumerate(classes):
         text = f"{readable(label)} ({points(recall['value'][i])})"
-        if recall["low"][i] > 0:
+        if recall["joint_low"][i] > 0:
             up.append(text)
-        elif recall["high"][i] < 0:
+        elif recall["joint_high"][i] < 0:
             down.append(text)
     parts = [f"better at {list_words(up)}"] if up else []
     parts += [f"worse at {list_words(down)}"] if down else []

@@ -1,5 +1,7 @@
 """Did balancing help? Differences on the same real test cells, and a verdict."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from cytobalance.evaluate.intervals import (
     limits,
     mean_over_drawn_trials,
     resample_confusions,
+    simultaneous_limits,
 )
 from cytobalance.evaluate.predictions import Predictions
 from cytobalance.report.records import (
@@ -26,6 +29,8 @@ from cytobalance.report.records import (
 )
 from cytobalance.study import places
 from cytobalance.study.runtime import StudyError, random_stream
+
+Gain = dict[str, Any]  # `trials`, and score -> value and limits
 
 # A gain in balanced accuracy below this changes nothing in a laboratory (ours).
 WORTHWHILE = 0.02
@@ -83,64 +88,106 @@ def score_pair(confusion: np.ndarray, rare: np.ndarray) -> dict[str, np.ndarray]
     }
 
 
-def paired_gain(
-    ours: Predictions,
-    theirs: Predictions,
+def paired_gains(
+    predictions: dict[str, Predictions],
+    pairs: list[tuple[str, str]],
     rare: list[str],
     confidence: float,
     resamples: int,
-    stream: np.random.Generator,
-) -> dict[str, Any]:
-    """Gain of `ours` over `theirs` in each score: value, low, high; lists for `recall`.
+    streams: Callable[..., np.random.Generator],
+) -> dict[tuple[str, str], Gain]:
+    """Gain of each pair's first classifier over its second: pair -> score -> limits.
 
-    `trials` is the smaller number of trials of the two. Both judged the same cells;
-    patients are drawn once for both, trials for each apart; limits are NaN where all
-    cells are of one group. Of the two imagined cells
-    of every class each classifier gets one right, so the interval leans towards no
-    gain where a class has few cells.
+    All judged the same cells. Each score has its `value`, the limits `low` and `high`
+    of one comparison alone, and the limits `joint_low` and `joint_high` that hold for
+    all pairs together; `recall` holds lists, joint over all classes of all pairs.
+    `trials` is the smaller number of trials of the two. Limits are NaN where all cells
+    are of one group. streams: gives the stream of a name. All pairs get the same test
+    sets, and each classifier the same draws of trials, so that a pair's own limits are
+    the same whatever else is compared.
     """
-    assert np.array_equal(ours.cell_id, theirs.cell_id)
-    n = len(ours.classes)
-    index = np.array([ours.classes.index(label) for label in rare])
-    pair = [ours, theirs]
-    drawn = [
-        score_pair(confusion, index)
-        for confusion in resample_confusions(pair, resamples, PAIR, stream)
+    index = np.array([predictions[pairs[0][0]].classes.index(label) for label in rare])
+    drawn = [_draw_gain(predictions, pair, index, resamples, streams) for pair in pairs]
+    scores = [
+        score_pair(count_confusion(p.label, p.predicted, len(p.classes)), index)
+        for p in predictions.values()
     ]
-    seen = [score_pair(count_confusion(p.label, p.predicted, n), index) for p in pair]
-    gains: dict[str, Any] = {"trials": min(len(p.predicted) for p in pair)}
-    for key in seen[0]:
-        draws = [
-            mean_over_drawn_trials(d[key], s[key], stream)
-            for d, s in zip(drawn, seen, strict=True)
-        ]
-        edges = limits(draws[0] - draws[1], confidence)
-        if not ours.group.any():
-            edges = np.full_like(edges, np.nan)
-        gains[key] = {
-            "value": (seen[0][key].mean(0) - seen[1][key].mean(0)).tolist(),
-            "low": edges[..., 0].tolist(),
-            "high": edges[..., 1].tolist(),
-        }
+    means = [{key: v.mean(0) for key, v in score.items()} for score in scores]
+    seen = dict(zip(predictions, means, strict=True))
+    gains: dict[tuple[str, str], Gain] = {
+        pair: {"trials": min(len(predictions[name].predicted) for name in pair)}
+        for pair in pairs
+    }
+    for key in drawn[0]:
+        edges = _find_limits(np.stack([d[key] for d in drawn], 1), confidence)
+        for i, (name, reference) in enumerate(pairs):
+            value = seen[name][key] - seen[reference][key]
+            own = {limit: values[i].tolist() for limit, values in edges.items()}
+            gains[name, reference][key] = {"value": value.tolist()} | own
     return gains
 
 
-def judge(gain: dict[str, Any], trials: int) -> str:
+def _draw_gain(
+    predictions: dict[str, Predictions],
+    pair: tuple[str, str],
+    rare: np.ndarray,
+    resamples: int,
+    streams: Callable[..., np.random.Generator],
+) -> dict[str, np.ndarray]:
+    """Gains of one pair on resampled test sets: score -> float [resamples, ...].
+
+    Patients are drawn once for both, trials for each apart. Of the two imagined cells
+    of every class each classifier gets one right, so that the gain leans towards none
+    where a class has few cells. NaN where all cells are of one group.
+    """
+    both = [predictions[name] for name in pair]
+    assert np.array_equal(both[0].cell_id, both[1].cell_id)
+    confusions = resample_confusions(both, resamples, PAIR, streams("cells"))
+    n = len(both[0].classes)
+    seen = [score_pair(count_confusion(p.label, p.predicted, n), rare) for p in both]
+    drawn = [score_pair(confusion, rare) for confusion in confusions]
+    gains = {}
+    for key in seen[0]:
+        ours, theirs = (
+            mean_over_drawn_trials(d[key], s[key], streams("trials", name))
+            for d, s, name in zip(drawn, seen, pair, strict=True)
+        )
+        gains[key] = ours - theirs if both[0].group.any() else ours * np.nan
+    return gains
+
+
+def _find_limits(draws: np.ndarray, confidence: float) -> dict[str, np.ndarray]:
+    """Limits of draws [B, ...], of each alone and of all together: name -> [...]."""
+    alone = limits(draws, confidence)
+    joint = simultaneous_limits(draws.reshape(len(draws), -1), confidence)
+    joint = joint.reshape(alone.shape)
+    ends = {"low": alone[..., 0], "high": alone[..., 1]}
+    return ends | {"joint_low": joint[..., 0], "joint_high": joint[..., 1]}
+
+
+def judge(low: float, high: float, trials: int) -> str:
     """The verdict on a gain in balanced accuracy, from its interval and the trials."""
-    if np.isnan(gain["low"]):
+    if np.isnan(low):
         return ONE_GROUP
     if trials < 2:
         return ONE_TRIAL
-    if gain["low"] > 0:
+    if low > 0:
         return HELPED
-    if gain["high"] < 0:
+    if high < 0:
         return HURT
-    return DID_NOT_HELP if gain["high"] < WORTHWHILE else UNDECIDED
+    return DID_NOT_HELP if high < WORTHWHILE else UNDECIDED
 
 
-def verdict(gain: dict[str, Any]) -> str:
-    """The verdict on a gain of `paired_gain`."""
-    return judge(gain["balanced_accuracy"], gain["trials"])
+def verdict(gain: Gain) -> str:
+    """The verdict on a gain of `paired_gains`, corrected for the number of pairs."""
+    score = gain["balanced_accuracy"]
+    return judge(score["joint_low"], score["joint_high"], gain["trials"])
+
+
+def verdict_alone(gain: Gain) -> str:
+    """The verdict that a gain would get, had nothing else been compared."""
+    score = gain["balanced_accuracy"]
+    return judge(score["low"], score["high"], gain["trials"])
 
 
 def optimism(paper: Record, heldout: Record) -> dict[str, Any]:
@@ -175,11 +222,11 @@ def compare_pairs(
     hold_out: pd.DataFrame,
     rare: list[str],
     seed: int,
-) -> dict[tuple[str, str], dict[str, Any]]:
+) -> dict[tuple[str, str], Gain]:
     """Gain of each pair's first balancer over its second: pair -> gain.
 
     records: balancer -> record, all under `heldout` with one classifier. rare: the
-    rare classes.
+    rare classes. The joint limits are of all these pairs.
     """
     if not pairs:
         return {}
@@ -188,14 +235,11 @@ def compare_pairs(
         for name in dict.fromkeys(name for pair in pairs for name in pair)
     }
     some = next(iter(records.values()))
-    return {
-        (name, reference): paired_gain(
-            predictions[name],
-            predictions[reference],
-            rare,
-            some["confidence"],
-            some["resamples"],
-            random_stream(seed, "report", some["classifier"], name, reference),
-        )
-        for name, reference in pairs
-    }
+    return paired_gains(
+        predictions,
+        pairs,
+        rare,
+        some["confidence"],
+        some["resamples"],
+        partial(random_stream, seed, "report", some["classifier"]),
+    )

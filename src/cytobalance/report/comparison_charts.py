@@ -20,6 +20,7 @@ from cytobalance.taxonomy import readable
 
 # Points of a hundred: gains are read in them, not in parts of one.
 POINTS = 100
+JOINT = ("joint_low", "joint_high")
 
 
 def draw_gains(
@@ -28,7 +29,8 @@ def draw_gains(
     """Forest plot: gain of each balancer over `plain`, and of a GAN over the rest.
 
     Left the balanced accuracy, which the verdict is about; right the mean recall of
-    the rare classes. In points of a hundred, with intervals.
+    the rare classes. In points of a hundred; thick intervals are of one comparison
+    alone, thin ones hold together.
     """
     colours = balancer_colours(balancers)
     figure = new_figure(10, 1.5 + 0.36 * len(lines), simulated)
@@ -43,14 +45,15 @@ def draw_gains(
         for y, line in enumerate(lines):
             colour = colours[line.balancer]
             score = line.gain[key]
-            value, low, high = (POINTS * score[k] for k in ("value", "low", "high"))
-            panel.plot(
-                [low, high],
-                [y, y],
-                color=colour,
-                linewidth=2.5,
-                solid_capstyle="butt",
-            )
+            value = POINTS * score["value"]
+            for width, limits in ((2.5, ("low", "high")), (1, JOINT)):
+                panel.plot(
+                    [POINTS * score[limit] for limit in limits],
+                    [y, y],
+                    color=colour,
+                    linewidth=width,
+                    solid_capstyle="butt",
+                )
             panel.plot(value, y, "o", color=colour, markersize=7)
             panel.annotate(
                 points(value / POINTS),

@@ -4,12 +4,17 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from cytobalance.report.records import Record, Records
+from cytobalance.report.comparison import verdict, verdict_alone
+from cytobalance.report.records import Record
+from cytobalance.report.results import Results
+from cytobalance.study.params import BASELINE
 
+# The score that a verdict is about.
+JUDGED = "balanced_accuracy"
 KEYS = ("data", "protocol", "balancer", "classifier")
 
 
-def table_scores(records: Records) -> pd.DataFrame:
+def table_scores(results: Results) -> pd.DataFrame:
     """One row a score of a classifier and of the kind of test cells (`scope`)."""
     rows = [
         [
@@ -19,7 +24,7 @@ def table_scores(records: Records) -> pd.DataFrame:
             name,
             *(score[k] for k in ("mean", "sd", "low", "high")),
         ]
-        for key, record in records.items()
+        for key, record in results.records.items()
         for scope, scores in record["test"].items()
         for name, score in scores["overall"].items()
     ]
@@ -27,7 +32,7 @@ def table_scores(records: Records) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*KEYS, *names])
 
 
-def table_recall(records: Records) -> pd.DataFrame:
+def table_recall(results: Results) -> pd.DataFrame:
     """One row a class of a classifier: recall, its interval, specificity, accuracy."""
     rows = [
         [
@@ -39,12 +44,97 @@ def table_recall(records: Records) -> pd.DataFrame:
             scores["specificity"][0],
             scores["accuracy"][0],
         ]
-        for key, record in records.items()
+        for key, record in results.records.items()
         for label, scores in record["test"]["all"]["classes"].items()
         if "recall" in scores
     ]
     names = ["label", "support", "recall", "low", "high", "specificity", "accuracy"]
     return pd.DataFrame(rows, columns=[*KEYS, *names])
+
+
+def table_gains(results: Results) -> pd.DataFrame:
+    """One row a score of a comparison on held-out cells: limits, each alone and joint.
+
+    `verdict` follows the joint limits, `verdict_alone` the others.
+    """
+    gains = {
+        (classifier, balancer, BASELINE): gain
+        for classifier, found in results.gains.items()
+        for balancer, gain in found.items()
+    } | {(results.classifier, *pair): g for pair, g in results.against_cheap.items()}
+    limits = ("value", "low", "high", "joint_low", "joint_high")
+    data = "simulated" if results.simulated else "real"
+    rows = [
+        [data, *key, score, *(gain[score][limit] for limit in limits)]
+        + ([verdict(gain), verdict_alone(gain)] if score == JUDGED else ["", ""])
+        for key, gain in gains.items()
+        for score in (JUDGED, "macro_f1", "accuracy", "rare_recall")
+    ]
+    names = ["data", "classifier", "balancer", "reference", "score", *limits]
+    return pd.DataFrame(rows, columns=[*names, "verdict", "verdict_alone"])
+
+
+def table_ranking(results: Results) -> pd.DataFrame:
+    """One row a rare class of a classifier, of single trials and of all together."""
+    scores = ("average_precision", "auroc", "sensitivity", "specificity")
+    rows = [
+        [
+            _data(record),
+            *key,
+            label,
+            kind,
+            *(value for score in scores for value in found[score]),
+            found["validation_sensitivity"],
+            found["validation_specificity"],
+        ]
+        for key, record in results.records.items()
+        for kind in ("trials", "together")
+        for label, found in record.get("ranking", {}).get(kind, {}).items()
+    ]
+    limits = [f"{score}{end}" for score in scores for end in ("", "_low", "_high")]
+    names = [*KEYS, "label", "of", *limits]
+    ends = ["validation_sensitivity", "validation_specificity"]
+    return pd.DataFrame(rows, columns=[*names, *ends])
+
+
+def table_differential(results: Results) -> pd.DataFrame:
+    """One row a class of a classifier and a way of counting: shares, agreement."""
+    agreement = ("absolute_error", "bias", "agree_low", "agree_high")
+    rows = [
+        [
+            _data(record),
+            *key,
+            way,
+            label,
+            found[way]["whole"]["true"][i],
+            found[way]["whole"]["predicted"][i],
+            found["subjects"],
+            *(_of_subjects(found[way], name, i) for name in agreement),
+        ]
+        for key, record in results.records.items()
+        if (found := record.get("differential"))
+        for way in ("counted", "summed")
+        for i, label in enumerate(record["classes"])
+    ]
+    names = ["way", "label", "true", "predicted", "subjects", *agreement]
+    return pd.DataFrame(rows, columns=[*KEYS, *names])
+
+
+def _of_subjects(found: dict, name: str, i: int) -> float | None:
+    return found["by_subject"][name][i] if found["by_subject"] else None
+
+
+def table_sources(results: Results) -> pd.DataFrame:
+    """One row a class and source of a classifier: recall and its interval."""
+    rows = [
+        [_data(record), *key, source, label, *recall]
+        for key, record in results.records.items()
+        for source, found in record.get("by_source", {}).items()
+        for label, recall in found["recall"].items()
+    ]
+    return pd.DataFrame(
+        rows, columns=[*KEYS, "source", "label", "recall", "low", "high"]
+    )
 
 
 def _data(record: Record) -> str:
@@ -75,7 +165,11 @@ CLASSIFIER_TABLES: dict[str, Callable[[Record], pd.DataFrame]] = {
     "curves": table_curves,
 }
 # Name of the CSV in plots/tables -> what fills it.
-TABLES: dict[str, Callable[[Records], pd.DataFrame]] = {
+TABLES: dict[str, Callable[[Results], pd.DataFrame]] = {
     "scores": table_scores,
     "recall_by_class": table_recall,
+    "recall_by_source": table_sources,
+    "gains": table_gains,
+    "ranking_of_rare": table_ranking,
+    "differential": table_differential,
 }

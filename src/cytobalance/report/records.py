@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from cytobalance.study import places
 from cytobalance.study.metrics import read_metrics
 from cytobalance.study.stages import View
@@ -17,7 +15,7 @@ RECORD = {
     "trials": int,
     "confidence": float,
     "resamples": int,
-    "classes": list,
+    **dict.fromkeys(("classes", "rare_classes"), list),
     "cells": {part: dict for part in ("train", "test", "validation")},
     "test": {"all": _SCORES},
     "validation": _SCORES,
@@ -56,16 +54,6 @@ def select_records(
 def balanced_accuracy(record: Record) -> dict[str, float]:
     """Mean over trials, its limits and spread, of all test cells."""
     return record["test"]["all"]["overall"]["balanced_accuracy"]
-
-
-def rare_classes(record: Record) -> list[str]:
-    """The smallest third of the classes (at least one) by real training cells.
-
-    record: of a classifier trained on cells that no balancer added to. In class order.
-    """
-    counts = record["cells"]["train"]["real"]
-    order = np.argsort(counts, kind="stable")[: max(1, len(counts) // 3)]
-    return [record["classes"][i] for i in sorted(order)]
 
 
 def tested_classes(record: Record) -> list[str]:

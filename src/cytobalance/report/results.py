@@ -6,19 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from cytobalance.report.comparison import compare_pairs, optimism
+from cytobalance.report.comparison import Gain, compare_pairs, optimism
+from cytobalance.report.contest import hold_contest
 from cytobalance.report.records import (
     Record,
     Records,
-    rare_classes,
     read_records,
     select_records,
 )
 from cytobalance.study import places
 from cytobalance.study.params import BASELINE
 from cytobalance.study.stages import View
-
-Gain = dict[str, Any]  # of comparison.paired_gain
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,8 @@ class Results:
     those without, save `plain`. gains: classifier -> balancer -> gain over `plain` on
     held-out cells. against_cheap: (balancer with a GAN, cheap one) -> gain, of the
     classifier that is shown. optimism: classifier -> balancer -> by how much the
-    papers' protocol flatters it. Empty where the study lacks a protocol for it.
+    papers' protocol flatters it. contest: the best recipes (contest.py). Empty where
+    the study lacks a protocol for it.
     """
 
     title: str
@@ -49,6 +48,7 @@ class Results:
     gains: dict[str, dict[str, Gain]]
     against_cheap: dict[tuple[str, str], Gain]
     optimism: dict[str, dict[str, dict[str, Any]]]
+    contest: dict[str, Any]
 
 
 def choose_shown(study: View) -> str:
@@ -67,7 +67,7 @@ def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
     protocol = "heldout" if "heldout" in study.protocols else study.protocols[0]
     classifier = choose_shown(study)
     shown = select_records(records, protocol, classifier)
-    rare = rare_classes(shown[BASELINE])
+    rare = shown[BASELINE]["rare_classes"]
     with_gan = tuple(name for name in shown if name in study.gan_balancers)
     cheap = tuple(name for name in shown if name not in (BASELINE, *with_gan))
     gains, flattery = {}, {}
@@ -101,4 +101,11 @@ def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
         gains=gains,
         against_cheap=compare_pairs(heldout, pairs, hold_out, rare, study.study.seed),
         optimism=flattery,
+        contest=hold_contest(
+            {key[1:]: r for key, r in records.items() if key[0] == "heldout"},
+            study.gan_balancers,
+            hold_out,
+            rare,
+            study.study.seed,
+        ),
     )

@@ -12,7 +12,14 @@ from cytobalance.report.records import (
     untested_classes,
 )
 from cytobalance.report.results import Results
-from cytobalance.report.wording import list_words, percent, point_span, points, span
+from cytobalance.report.wording import (
+    joint_span,
+    list_words,
+    percent,
+    point_span,
+    points,
+    span,
+)
 from cytobalance.taxonomy import readable
 
 # Score -> heading of its column.
@@ -98,13 +105,19 @@ def tabulate_gains(lines: Sequence[GainLine]) -> Table:
         (
             Cell(f"{line.balancer} over {line.reference}", verdict=line.verdict),
             *(
-                Cell(points(line.gain[key]["value"]), point_span(line.gain[key]))
+                Cell(points(line.gain[key]["value"]), _both_spans(line.gain[key]))
                 for key in GAINS
             ),
         )
         for line in lines
     ]
     return Table(("gain, points", *GAINS.values()), tuple(rows))
+
+
+def _both_spans(gain: dict[str, float]) -> str:
+    """The joint limits, and those of the comparison alone where they differ."""
+    joint, alone = joint_span(gain), point_span(gain)
+    return joint if joint == alone else f"{joint}, alone {alone}"
 
 
 def tabulate_classes(record: Record) -> Table:

@@ -47,6 +47,11 @@ def point_span(gain: dict[str, float]) -> str:
     return f"[{points(gain['low'])}, {points(gain['high'])}]"
 
 
+def joint_span(gain: dict[str, float]) -> str:
+    """The limits of a gain that hold together with those of the others."""
+    return point_span({"low": gain["joint_low"], "high": gain["joint_high"]})
+
+
 def list_words(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)

@@ -245,3 +245,5 @@ class Evaluate(Group):
     confidence: Fraction
     resamples: whole(20, 100_000)
     calibration_bins: whole(1, 1_000)
+    specificity: Fraction
+    differential_cells: whole(1, 1_000_000)

@@ -58,7 +58,7 @@ READS = {
     "train_classifier": (
         *("classes", "image", "recipes.{}", "study.seed", "trainings.{}-{}"),
     ),
-    "evaluate": ("classes", "evaluate", "simulated", "study.seed"),
+    "evaluate": (*("classes", "evaluate", "merge.classes", "simulated", "study.seed"),),
     "assess": (
         *("assess", "assess_settings", "classes", "image", "simulated", "study.seed"),
     ),
