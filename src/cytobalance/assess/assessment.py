@@ -1,10 +1,13 @@
 """All that is told of one GAN: overall, class by class, and what could not be told."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
+from cytobalance.assess.artefacts import average_artefacts, measure_artefacts
 from cytobalance.assess.distributions import (
     DISTANCES,
     LEAST_CELLS,
@@ -15,23 +18,26 @@ from cytobalance.assess.features import (
     View,
     WeightsMissingError,
     join_views,
+    load_imagenet,
     load_inception,
     load_lpips,
     perceptual_distances,
     view_by_classifier,
+    view_by_imagenet,
     view_by_inception,
 )
 from cytobalance.assess.likeness import measure_likeness, oriented_cells
 from cytobalance.assess.memorisation import CopySearch
 from cytobalance.assess.notes import (
+    ARTEFACT,
     CLASS_INCEPTION_SCORE,
     COMPARED,
     COPIES,
+    FEATURES,
     INCEPTION_SCORES,
     LABELLED,
     LABELS,
     MEMORISED,
-    OWN_FEATURES,
     PAIRED,
     PAIRS,
     SAW_ALL,
@@ -56,8 +62,8 @@ def assess_gan(
     """Scores of a GAN's cells: keys overall, classes, notes; numbers or None.
 
     cells: by class, in class order; searches: of `search_copies` in them. classifier:
-    trained on real training cells alone. features: `cells` (that classifier's) or
-    `inception`. Every None has a note.
+    trained on real training cells alone. features: `cells` (that classifier's),
+    `imagenet` or `inception`. Every None has a note.
     """
     notes = [COMPARED]
     labels = list(cells)
@@ -84,6 +90,7 @@ def assess_gan(
     _score_copies(searches, overall, classes, notes)
     floor = views if overall["held_out_cells"] else {}
     overall["floor"] = _compare_overall(floor, classes, "held_out")
+    _score_artefacts(cells, views, overall, classes, notes)
     if not overall["held_out_cells"]:
         notes.append(SAW_ALL)
     notes += note_missing(overall, classes, bool(views))
@@ -93,29 +100,28 @@ def assess_gan(
 def _view_all(cells, classifier, features, device, notes) -> dict[str, dict[str, View]]:
     """Views of every kind of cell of every class; empty where weights are missing."""
 
-    def view(images):
-        return view_by_classifier(classifier, images)
-
-    if features == "cells":
-        notes.append(OWN_FEATURES)
-    else:
-        try:
-            inception = load_inception().to(device)
-        except WeightsMissingError as reason:
-            names = ", ".join((*DISTANCES, *INCEPTION_SCORES))
-            notes.append(f"{names}: null; {reason}")
-            return {}
-
-        def view(images):
-            return view_by_inception(inception, images)
-
-    notes.append(CLASS_INCEPTION_SCORE)
+    try:
+        view = _choose_view(classifier, features, device)
+    except WeightsMissingError as reason:
+        names = ", ".join((*DISTANCES, *INCEPTION_SCORES, "spread"))
+        notes.append(f"{names}: null; {reason}")
+        return {}
+    notes += [FEATURES[features], CLASS_INCEPTION_SCORE]
     return {
         label: {
             kind: view(getattr(own, kind)) for kind in ("real", "synthetic", "held_out")
         }
         for label, own in cells.items()
     }
+
+
+def _choose_view(classifier, features, device) -> Callable[[np.ndarray], View]:
+    """How images are seen: by our classifier, or by a network trained on others."""
+    if features == "cells":
+        return partial(view_by_classifier, classifier)
+    if features == "imagenet":
+        return partial(view_by_imagenet, load_imagenet().to(device))
+    return partial(view_by_inception, load_inception().to(device))
 
 
 def _compare_overall(views, classes, kind: str) -> dict[str, float | None]:
@@ -165,8 +171,10 @@ def _score_pairs(cells, searches, features, device, overall, classes, notes) -> 
     """Compare each synthetic cell with its nearest real cell of the class (Table 7)."""
     notes.append(PAIRS)
     lpips = None
-    if features == "cells":
-        notes.append("lpips: null; assess.features is cells, which downloads nothing")
+    if features != "inception":
+        notes.append(
+            f"lpips: null; assess.features is {features}, which downloads nothing"
+        )
     else:
         try:
             lpips = load_lpips().to(device)
@@ -201,6 +209,19 @@ def _score_copies(searches, overall, classes, notes) -> None:
         total += own["synthetic_cells"]
         copied += search.share * own["synthetic_cells"]
     overall["memorised"] = copied / total if total else None
+
+
+def _score_artefacts(cells, views, overall, classes, notes) -> None:
+    """Spread within a class and energy of the upsampling grid; both for the floor."""
+    notes.append(ARTEFACT)
+    floor = []
+    for label, own in cells.items():
+        view = views.get(label)
+        classes[label] |= measure_artefacts(own, view, "synthetic")
+        if len(own.synthetic):  # the same classes as the GAN's
+            floor.append(measure_artefacts(own, view, "held_out"))
+    overall |= average_artefacts(list(classes.values()))
+    overall["floor"] |= average_artefacts(floor)
 
 
 def _count(cells: dict[str, ClassCells]) -> dict[str, dict[str, Any]]:

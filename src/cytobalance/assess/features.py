@@ -10,6 +10,7 @@ from cytobalance.study.runtime import UNREADABLE
 
 # The files of the published weights, as torch-fidelity and torchvision name them.
 INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth",)
+IMAGENET_NETWORK, IMAGENET_SIDE = "tf_efficientnet_lite0", 96
 LPIPS_FILES = ("vgg16-397923af.pth", "weights-vgg16-lpips.pth")
 
 
@@ -44,6 +45,33 @@ def view_by_classifier(classifier: Classifier, images: np.ndarray) -> View:
     batch = torch.from_numpy(images)
     features, logits = classifier.features(batch), classifier.logits(batch)
     return View(features.double().numpy(), logits.numpy())
+
+
+def load_imagenet() -> torch.nn.Module:
+    """EfficientNet-Lite0 with its ImageNet weights, which are installed with us."""
+    from cytobalance.classify.pretrained import imagenet_network
+
+    return imagenet_network(IMAGENET_NETWORK).eval()
+
+
+@torch.inference_mode()
+def view_by_imagenet(network: torch.nn.Module, images: np.ndarray) -> View:
+    """Images uint8 [N, S, S, 3] as `load_imagenet`'s network sees them.
+
+    Brought to IMAGENET_SIDE pixels a side, whatever S: at 32 its last block would see
+    one point, and studies of different sizes could not be compared.
+    """
+    device = next(network.parameters()).device
+    features, logits = [], []
+    for batch in torch.from_numpy(images).split(64):
+        seen = batch.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        seen = torch.nn.functional.interpolate(
+            seen, (IMAGENET_SIDE, IMAGENET_SIDE), mode="bilinear", antialias=True
+        )
+        deep = network.forward_head(network.forward_features(seen), pre_logits=True)
+        features.append(deep.cpu())
+        logits.append(network.get_classifier()(deep).cpu())
+    return View(torch.cat(features).double().numpy(), torch.cat(logits).numpy())
 
 
 def use_weights(folder: str | None) -> None:

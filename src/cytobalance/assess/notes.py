@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cytobalance.assess.artefacts import ARTEFACTS, LEAST_SPREAD
 from cytobalance.assess.distributions import CELLS_OF_PART, DISTANCES, LEAST_CELLS
 from cytobalance.assess.memorisation import LEAST_HELD_OUT, LEAST_TRAINING, LEVEL
 
@@ -17,15 +18,29 @@ COMPARED = (
     "synthetic ones: what a perfect GAN comes near to. Classes without synthetic "
     "cells are in neither"
 )
-OWN_FEATURES = (
-    "features: the last block of our classifier, trained on real training cells only, "
-    "averaged over the image; distances, IS included, can't be compared with those of "
-    "Inception's features"
-)
+FEATURES = {
+    "cells": (
+        "features: the last block of our classifier, trained on real training cells "
+        "only, averaged over the image; distances, IS included, can't be compared with "
+        "those of other features"
+    ),
+    "imagenet": (
+        "features: EfficientNet-Lite0's, trained on ImageNet, of cells brought to 96 "
+        "pixels; distances, IS included, can't be compared with those of Inception's "
+        "features, though IS and FID are named after them"
+    ),
+    "inception": "features: those of Inception, as FID and IS were published with",
+}
 CLASS_INCEPTION_SCORE = (
     "is_mean, is_sd of one class: 1 where the network says the same of all its cells. "
     "With our classifier that is what right labels give, so more is a fault; with "
-    "Inception it is variety, so more is better"
+    "Inception or EfficientNet-Lite0 it is variety, so more is better"
+)
+ARTEFACT = (
+    "spread: mean distance of two synthetic cells of a class in the features, over "
+    "that of two real ones; near 0 they are all alike. grid: power at the frequencies "
+    "of the grid that upsampling layers leave, over that around them, against the same "
+    "of real cells; above 1 there is a grid. Overall both are means over classes"
 )
 LABELS = (
     "label_precision, label_recall, label_f1: whether our classifier names each "
@@ -61,7 +76,9 @@ def note_missing(
     reasons: dict[tuple[str, ...], str] = {
         (*LABELLED, "label_accuracy", *PAIRED): "without synthetic cells"
     }
+    reasons[ARTEFACTS[1:]] = "without synthetic cells"
     if viewed:
+        reasons[ARTEFACTS[:1]] = f"below {LEAST_SPREAD} real or synthetic cells"
         few = f"below {LEAST_CELLS} real or synthetic cells"
         reasons[DISTANCES[1:]] = few
         reasons[INCEPTION_SCORES[:1]] = f"below {LEAST_CELLS} cells to score"

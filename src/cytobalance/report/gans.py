@@ -17,6 +17,9 @@ MEASURES = {
     "kid_mean": "KID",
     "precision": "precision",
     "recall": "recall",
+    "coverage": "coverage",
+    "spread": "spread",
+    "grid": "grid",
     "ssim": "SSIM",
     "memorised": "memorised",
     "tstr_recall": "TSTR recall",
@@ -26,9 +29,18 @@ SHARES = {
     "label_recall",
     "precision",
     "recall",
+    "coverage",
     "memorised",
     "tstr_recall",
     "trtr_recall",
+}
+
+
+# assess.features -> whose they are.
+FEATURES = {
+    "cells": "our classifier's",
+    "imagenet": "EfficientNet-Lite0's (ImageNet)",
+    "inception": "Inception's (ImageNet)",
 }
 
 
@@ -60,7 +72,7 @@ def gather_gans(
                 for end in SHEETS
                 if about["protocol"] == protocol or not end
             },
-            _tabulate_overall(about["overall"]),
+            _tabulate_overall(about["overall"], about["features"]),
             _tabulate_classes(about["classes"]),
             tuple(about["notes"]),
         )
@@ -68,14 +80,18 @@ def gather_gans(
     )
 
 
-def _tabulate_overall(overall: dict[str, Any]) -> Table:
-    """Whatever numbers `overall` holds; `floor` is the same of held-out cells."""
+def _tabulate_overall(overall: dict[str, Any], features: str) -> Table:
+    """Whatever numbers `overall` holds; `floor` is the same of held-out cells.
+
+    features: what the distances among them were measured in.
+    """
     floor = overall.get("floor") or {}
     rows = [
         (readable(name), number(value), number(floor[name]) if name in floor else "")
         for name, value in overall.items()
         if name != "floor"
     ]
+    rows.insert(0, ("features of distances", FEATURES[features], ""))
     return Table(("measure", "synthetic cells", "held-out cells"), tuple(rows))
 
 

@@ -236,7 +236,7 @@ class Oversample(Group):
 class Assess(Group):
     # Learned from `plain`: its features compare cells, and TSTR trains such a one.
     classifier: Name
-    features: Literal["cells", "inception"]
+    features: Literal["cells", "imagenet", "inception"]
     weights: str | None
     cells: whole(1, 100_000)
 
