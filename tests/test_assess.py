@@ -307,18 +307,15 @@ CLASSES = ("basophil", "monocyte", "platelet")
 TONES = (60, 130, 200)
 
 
-class ToneClassifier(torch.nn.Module):
+class ToneClassifier:
     """Names a cell by its mean grey; stands for a perfect classifier."""
 
-    def __init__(self):
-        super().__init__()
-        self.tones = torch.nn.Parameter(torch.tensor(TONES) / 127.5 - 1)
-
     def features(self, images):
-        return images.mean((2, 3))
+        return images.float().mean((1, 2)) / 127.5 - 1
 
-    def forward(self, images):
-        return -100 * (images.mean((1, 2, 3))[:, None] - self.tones).abs()
+    def logits(self, images):
+        tones = torch.tensor(TONES)
+        return -(images.float().mean((1, 2, 3))[:, None] - tones).abs()
 
 
 @pytest.fixture(scope="module")

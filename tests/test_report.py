@@ -59,6 +59,7 @@ def study(tmp_path_factory) -> Path:
             sheet = folder / f"plots/gan/{key}{end}.png"
             draw_gan_sheet(picks, sheet, "GAN", True)
         found = {"protocol": protocol, "notes": ["lpips: null, weights <missing>"]}
+        found["features"] = "imagenet"
         found["overall"] = {"fid": 31.25, "lpips": None, "floor": {"fid": 2.5}}
         measures = dict.fromkeys(MEASURES) | {"tstr_recall": 0.4375, "kid_mean": 3.875}
         found["classes"] = {"monoblast": measures}
@@ -278,6 +279,7 @@ def test_page_says_simulated_and_a_real_study_does_not(study, tmp_path):
 def test_page_shows_gan_measures_notes_and_dataset_counts(study):
     text = page_of(study)
     assert "31.25" in text and "2.5" in text and "not measured" in text
+    assert "EfficientNet-Lite0" in text  # whose features the distances are in
     assert "weights &lt;missing&gt;" in text
     assert re.search(r"<td>monoblast</td>.*<td>3.875</td>.*<td>43.8 %</td>", text)
     sheets = {end: text.count(f"gan_gp: {words}") for end, words in SHEET_WORDS.items()}
