@@ -33,7 +33,13 @@ from cytobalance.study.stages import View, read_settings
 from cytobalance.study.tables import read_table, write_table
 
 # What the page needs of other stages' metrics.
-GAN = {"protocol": str, "features": str, "overall": dict, "classes": dict, "notes": list}
+GAN = {
+    "protocol": str,
+    "features": str,
+    "overall": dict,
+    "classes": dict,
+    "notes": list,
+}
 CENSUS = {
     **dict.fromkeys(("files", "rejected", "class_by_source"), dict),
     **dict.fromkeys(("published_types", "types"), dict),

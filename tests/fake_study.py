@@ -66,13 +66,18 @@ def write_cells(folder: Path, seed: int = 0) -> pd.DataFrame:
 
 
 def write_predictions(
-    folder: Path, cells: pd.DataFrame, protocol: str, balancer: str
+    folder: Path,
+    cells: pd.DataFrame,
+    protocol: str,
+    balancer: str,
+    classifier: str = "sequential_cnn",
+    trials: int = TRIALS,
 ) -> str:
     """Split, predictions, curves and views of one classifier; returns its key.
 
     Under `paper` the test part also holds synthetic cells, all but always right.
     """
-    key = f"{protocol}-{balancer}-sequential_cnn"
+    key = f"{protocol}-{balancer}-{classifier}"
     split = cells.assign(origin="real", row=np.arange(len(cells)), weight=1.0)
     if protocol == "paper" and balancer == "c_wgan_gp":
         made = pd.DataFrame(
@@ -94,7 +99,7 @@ def write_predictions(
     stream = np.random.default_rng(list(key.encode()))
     judged = split[split["part"].isin(["test", "validation"])]
     rows = []
-    for trial in range(TRIALS):
+    for trial in range(trials):
         for cell in judged.itertuples():
             right = 0.99 if cell.origin == "synthetic" else chance[cell.label]
             others = [c for c in CLASSES if c != cell.label]
@@ -108,22 +113,23 @@ def write_predictions(
     write_csv(folder / f"data/predictions/{key}.csv", table.round(6))
     epochs = [
         [t, e, 1.0 / e, 1 - 0.5 / e, 1.2 / e, 0.95 - 0.5 / e]
-        for t in range(TRIALS)
+        for t in range(trials)
         for e in (1, 2, 3)
     ]
     curve = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
     curves = pd.DataFrame(epochs, columns=["trial", "epoch", *curve])
     write_csv(folder / f"data/curves/{key}.csv", curves)
-    write_csv(folder / f"data/views/{key}.csv", count_views(split))
+    write_csv(folder / f"data/views/{key}.csv", count_views(split, trials))
     return key
 
 
-def count_views(split: pd.DataFrame) -> pd.DataFrame:
+def count_views(split: pd.DataFrame, trials: int) -> pd.DataFrame:
     """Views of each class and origin in a training that showed every cell thrice."""
     training = split[split["part"] == "train"]
     cells = training.groupby(["origin", "label"]).size().rename("cells").reset_index()
-    trials = [cells.assign(trial=t, views=3 * cells["cells"]) for t in range(TRIALS)]
-    return pd.concat(trials)[["trial", "label", "origin", "cells", "views"]]
+    views = 3 * cells["cells"]
+    tables = [cells.assign(trial=t, views=views) for t in range(trials)]
+    return pd.concat(tables)[["trial", "label", "origin", "cells", "views"]]
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -90,7 +90,8 @@ def results_of(balancers: int, classifiers: int) -> SimpleNamespace:
     records = {n: record_of(n, "x", 0.7) for n in names}
     interval = {"value": 0.1, "low": 0.0, "high": 0.2}
     gain = interval | {"joint_low": 0.01, "joint_high": 0.3}
-    gains = {n: {"trials": 2, "balanced_accuracy": gain} for n in names[1:]}
+    about = {"trials": 2, "deterministic": False, "balanced_accuracy": gain}
+    gains = dict.fromkeys(names[1:], about)
     side = {"recipe": "a", "classifier": "b", "validation": 0.5, "test": 0.5} | interval
     return SimpleNamespace(
         title="A study",

@@ -1,5 +1,6 @@
 """The stage `report` on a tiny study: the page says what the numbers say."""
 
+import itertools
 import json
 import re
 import shutil
@@ -232,6 +233,57 @@ def test_the_score_of_all_trials_together_stands_beside_that_of_single_ones(stud
         assert row.index(f"{100 * single:.1f}") < row.index(f"{100 * together:.1f}")
 
 
+def test_classifiers_that_see_other_recipes_stand_in_one_table(study, tmp_path):
+    copy = tmp_path / "classifiers"
+    shutil.copytree(study, copy)
+    shipped = yaml.safe_load((copy / "params.yaml").read_text())["classifiers"]
+    bayes = {"kind": "scikit_learn", "estimator": "GaussianNB", "trials": 1}
+    bayes["balancers"] = ["plain", "weighted"]
+    write_params(copy, classifiers={"bayes": bayes} | shipped)
+    cells = pd.read_csv(copy / "data/hold_out.csv", dtype={"cell_id": str})
+    for protocol, balancer in itertools.product(PROTOCOLS, bayes["balancers"]):
+        write_predictions(copy, cells, protocol, balancer, "bayes", trials=1)
+        evaluate_again(copy, protocol, balancer, "bayes")
+    run_in(copy, report.main)
+    page = page_of(copy)
+    # The classifier with most recipes is shown in full, wherever it stands.
+    assert "classifier sequential_cnn, seed" in page
+    table = re.search(r'<div class="wide heat">.+?</table>', page)[0]
+    assert "<th>bayes</th><th>sequential_cnn</th>" in table
+    rows = dict(re.findall(r"<tr><td>(.+?)</td>(.+?)</tr>", table))
+    assert list(rows) == ["plain", "weighted", "c_<wbr>wgan_<wbr>gp"]
+    cells = [re.findall(r"<td.+?</td>", row) for row in rows.values()]
+    assert [len(row) for row in cells] == [2, 2, 2]
+    assert [cell.count("–") for row in cells for cell in row].count(1) == 1
+    assert cells[2][0] == '<td class="quiet">–</td>'
+    summary = summary_of(copy)
+    for name, cell in zip(("bayes", "sequential_cnn"), cells[1], strict=True):
+        score = summary[name]["heldout"]["weighted"]["balanced_accuracy"]
+        gain = summary[name]["gain"]["weighted"]
+        assert f"<b>{100 * score:.1f} %</b>" in cell
+        assert f"{100 * gain['value']:+.1f} [" in cell and gain["verdict"] in cell
+    assert 'style="--heat: 100%"' in table and 'style="--heat: 0%"' in table
+    # Nothing is drawn by chance in Bayes' training: one trial has a verdict.
+    assert "one trial" not in summary["bayes"]["gain"]["weighted"]["verdict"]
+    assert "in training bayes: one trial tells all" in page
+    assert "Every score: bayes" in page
+
+
+def test_page_shows_how_often_training_saw_a_cell(study, tmp_path):
+    copy = tmp_path / "views"
+    shutil.copytree(study, copy)
+    path = copy / "metrics/classifiers/heldout-c_wgan_gp-sequential_cnn.json"
+    record = json.loads(path.read_text())
+    assert record["views"]["real"] == [3, 3, 3]
+    record["views"] = {"real": [0.25, 7, 177.4], "synthetic": [None, None, 1234.6]}
+    path.write_text(json.dumps(record))
+    run_in(copy, report.main)
+    table = page_of(copy).split("How often training saw a cell")[1].split("</table>")[0]
+    assert "<th>plain</th><th>weighted</th><th>c_wgan_gp</th>" in table
+    assert "<td>neutrophil</td><td>3.0</td><td>3.0</td><td>0.2</td>" in table
+    assert "<td>177<br><small>synthetic 1,235</small></td>" in table
+
+
 def test_one_trial_names_no_class(study, tmp_path):
     copy = tmp_path / "once"
     shutil.copytree(study, copy)
@@ -361,9 +413,11 @@ def test_what_another_study_left_goes_and_a_users_own_stays(study, tmp_path, cap
     assert len([*folder.glob("plots/gan/heldout-*.png")]) == 3
 
 
-def evaluate_again(folder: Path, protocol: str, balancer: str) -> None:
+def evaluate_again(
+    folder: Path, protocol: str, balancer: str, classifier: str = "sequential_cnn"
+) -> None:
     words = ["--protocol", protocol, "--balancer", balancer]
-    run_in(folder, evaluate.main, *words, "--classifier", "sequential_cnn")
+    run_in(folder, evaluate.main, *words, "--classifier", classifier)
 
 
 def test_optimism_is_over_the_classes_that_both_protocols_test(study, tmp_path):

@@ -180,7 +180,7 @@ def test_a_recipe_alone_keeps_its_limits_and_company_widens_them():
 def test_verdicts_follow_the_joint_limits():
     alone = {"low": 0.01, "high": 0.2}
     wide = {"joint_low": -0.01, "joint_high": 0.22}
-    gain = {"trials": 2, "balanced_accuracy": alone | wide}
+    gain = {"trials": 2, "deterministic": False, "balanced_accuracy": alone | wide}
     assert verdict(gain) == "no difference shown"
     assert verdict_alone(gain) == "helped"
 

@@ -18,6 +18,7 @@ CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#a67
 PLAIN = "#8a94a0"
 SIMULATED = "Simulated data"
 DPI = 150
+COLUMNS = 5  # panels side by side, beyond which their text gets too small
 
 matplotlib.rcParams.update(
     {
@@ -57,6 +58,12 @@ def balancer_colours(balancers: tuple[str, ...]) -> dict[str, str]:
     others = [name for name in balancers if name != "plain"]
     colours = {name: CYCLE[i % len(CYCLE)] for i, name in enumerate(others)}
     return {"plain": PLAIN} | colours
+
+
+def grid_shape(count: int) -> tuple[int, int]:
+    """Rows and columns of `count` panels, at most COLUMNS of them side by side."""
+    columns = min(count, COLUMNS)
+    return -(-count // columns), columns
 
 
 def new_figure(

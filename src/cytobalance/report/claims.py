@@ -86,16 +86,16 @@ def compose_answer(results: Results, dataset: dict[str, Any]) -> Answer:
     plain = results.shown[BASELINE]
     related = dataset.get("related")
     over_plain = results.gains[results.classifier]
-    several = over_plain and plain["trials"] > 1
+    single = plain["trials"] < 2 and results.classifier not in results.deterministic
     return Answer(
-        lead=lead(over_plain),
+        lead=lead(over_plain, results.classifier),
         chance=describe_chance(over_plain, plain["confidence"]),
         gains=tuple(
             _answer_line(name, gain, plain["classes"])
             for name, gain in over_plain.items()
         ),
         level=f"{100 * plain['confidence']:.0f} %",
-        tested=len(plain["classes"]) * len(over_plain) if several else 0,
+        tested=0 if single else len(plain["classes"]) * len(over_plain),
         gan=tuple(describe_gan(results)),
         optimism=describe_optimism(results),
         test=describe_test(plain, results.rare) if over_plain else "",
@@ -135,7 +135,7 @@ def list_gains(results: Results) -> tuple[GainLine, ...]:
     return (*over_plain, *over_cheap)
 
 
-def lead(over_plain: dict[str, Gain]) -> str:
+def lead(over_plain: dict[str, Gain], classifier: str) -> str:
     """The answer in one or two sentences. over_plain: balancer -> gain."""
     if not over_plain:
         return (
@@ -152,7 +152,7 @@ def lead(over_plain: dict[str, Gain]) -> str:
     if ONE_TRIAL in verdicts.values():
         return (
             "One training of each classifier can't tell whether balancing helped. Set "
-            "classifier.trials to 2 or more."
+            f"classifiers.{classifier}.trials to 2 or more."
         )
     if helped:
         text = (
@@ -212,15 +212,20 @@ def describe_gan(results: Results) -> list[str]:
     """A sentence for each balancer with a GAN's cells: its gain over cheap ones."""
     sentences = []
     for name in results.with_gan:
+        gains = {o: g for (n, o), g in results.against_cheap.items() if n == name}
+        twin = results.twins[name]
         parts = [
-            f"{points(gain['balanced_accuracy']['value'])} points over {other} "
-            f"{joint_span(gain['balanced_accuracy'])}, {AGAINST[verdict(gain)]}"
-            for (balancer, other), gain in results.against_cheap.items()
-            if balancer == name
+            f"{points(gains[other]['balanced_accuracy']['value'])} points over {other}"
+            + (" (the same without the GAN's cells)" if other == twin else "")
+            + f" {joint_span(gains[other]['balanced_accuracy'])}, "
+            + AGAINST[verdict(gains[other])]
+            for other in sorted(gains, key=lambda other: other != twin)
         ]
         if parts:
-            text = f"The GAN {name} against the cheap alternatives: {'; '.join(parts)}."
-            sentences.append(text)
+            sentences.append(
+                f"With a GAN's cells, {name} against the cheap alternatives: "
+                f"{'; '.join(parts)}."
+            )
     return sentences
 
 
@@ -229,7 +234,7 @@ def describe_classes(gain: Gain, classes: list[str]) -> str:
 
     The intervals are joint over all classes of all balancers.
     """
-    if gain["trials"] < 2:
+    if verdict(gain) == ONE_TRIAL:
         return ""
     recall = gain["recall"]
     up, down = [], []

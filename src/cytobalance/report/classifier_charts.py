@@ -1,6 +1,7 @@
 """Charts of single classifiers: confusion, training curves, reliability."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -8,6 +9,7 @@ from cytobalance.draw.style import (
     INK,
     QUIET,
     balancer_colours,
+    grid_shape,
     new_figure,
 )
 from cytobalance.report.records import Record
@@ -63,34 +65,49 @@ def draw_curves(
     records: balancer -> record.
     """
     colours = balancer_colours(balancers)
-    figure = new_figure(1 + 2.1 * len(records), 4.4, simulated)
-    panels = figure.subplots(2, len(records), sharex=True, sharey="row", squeeze=False)
-    for column, (name, record) in enumerate(records.items()):
-        names = record["curves"]["columns"]
-        rows = np.array(record["curves"]["rows"], float)
-        for line, measure in enumerate(("loss", "accuracy")):
-            panel = panels[line, column]
-            for trial in np.unique(rows[:, 0]):
-                epochs = rows[rows[:, 0] == trial]
-                for part, style in (("train", "--"), ("validation", "-")):
-                    values = epochs[:, names.index(f"{part}_{measure}")]
-                    panel.plot(
-                        epochs[:, 1],
-                        values,
-                        style,
-                        color=colours[name],
-                        linewidth=1.4,
-                        alpha=0.9,
-                        label=part if trial == rows[0, 0] else None,
-                    )
-            panel.grid()
-        panels[0, column].set_title(name, color=colours[name])
-        panels[1, column].set_xlabel("epoch")
-        panels[1, column].xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    panels[0, 0].set_ylabel("loss")
-    panels[1, 0].set_ylabel("accuracy")
+    rows, columns = grid_shape(len(records))
+    figure = new_figure(1 + 2.1 * columns, 4.4 * rows, simulated)
+    panels = figure.subplots(2 * rows, columns, sharex=True, squeeze=False)
+    for panel in panels[-2:, len(records) - columns * (rows - 1) :].flat:
+        panel.set_visible(False)
+    for i, (name, record) in enumerate(records.items()):
+        row, column = divmod(i, columns)
+        pair = panels[2 * row : 2 * row + 2, column]
+        for panel, measure in zip(pair, ("loss", "accuracy"), strict=True):
+            _draw_curve(panel, record["curves"], measure, colours[name])
+        pair[0].set_title(name, color=colours[name])
+        pair[1].set_xlabel("epoch")
+        pair[1].xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for first, measure in enumerate(("loss", "accuracy")):
+        lines = panels[first::2]
+        limits = [panel.get_ylim() for panel in lines.flat if panel.get_visible()]
+        for panel in lines.flat:
+            panel.set_ylim(min(low for low, _ in limits), max(top for _, top in limits))
+            panel.tick_params(labelleft=panel in lines[:, 0])
+        for panel in lines[:, 0]:
+            panel.set_ylabel(measure)
     panels[1, 0].legend(fontsize=8, loc="lower right")
     return figure
+
+
+def _draw_curve(panel: Axes, curves: dict, measure: str, colour: str) -> None:
+    """One measure of one classifier. curves: of its record."""
+    rows = np.array(curves["rows"], float)
+    for trial in np.unique(rows[:, 0]):
+        epochs = rows[rows[:, 0] == trial]
+        for part, style in (("train", "--"), ("validation", "-")):
+            panel.plot(
+                epochs[:, 1],
+                epochs[:, curves["columns"].index(f"{part}_{measure}")],
+                style,
+                color=colour,
+                linewidth=1.4,
+                alpha=0.9,
+                # A classifier without epochs has one point, and a line needs two.
+                marker="o" if len(epochs) == 1 else None,
+                label=part if trial == rows[0, 0] else None,
+            )
+    panel.grid()
 
 
 def draw_reliability(
@@ -101,9 +118,12 @@ def draw_reliability(
     records: balancer -> record.
     """
     colours = balancer_colours(balancers)
-    figure = new_figure(0.8 + 2.1 * len(records), 2.9, simulated)
-    panels = figure.subplots(1, len(records), sharex=True, sharey=True, squeeze=False)
-    for panel, (name, record) in zip(panels[0], records.items(), strict=True):
+    rows, columns = grid_shape(len(records))
+    figure = new_figure(0.8 + 2.1 * columns, 2.9 * rows, simulated)
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for panel in panels.flat[len(records) :]:
+        panel.set_visible(False)
+    for panel, (name, record) in zip(panels.flat, records.items(), strict=False):
         calibration = record["test"]["all"]["calibration"]
         bins = {k: np.array(v, float) for k, v in calibration["bins"].items()}
         panel.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":")
@@ -124,5 +144,6 @@ def draw_reliability(
         panel.set_ylim(-0.03, 1.03)
         panel.set_aspect("equal")
         panel.grid()
-    panels[0, 0].set_ylabel("share right")
+    for panel in panels[:, 0]:
+        panel.set_ylabel("share right")
     return figure

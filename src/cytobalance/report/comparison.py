@@ -95,13 +95,15 @@ def paired_gains(
     confidence: float,
     resamples: int,
     streams: Callable[..., np.random.Generator],
+    deterministic: bool = False,
 ) -> dict[tuple[str, str], Gain]:
     """Gain of each pair's first classifier over its second: pair -> score -> limits.
 
     All judged the same cells. Each score has its `value`, the limits `low` and `high`
     of one comparison alone, and the limits `joint_low` and `joint_high` that hold for
     all pairs together; `recall` holds lists, joint over all classes of all pairs.
-    `trials` is the smaller number of trials of the two. Limits are NaN where all cells
+    `trials` is the smaller number of trials of the two; `deterministic`, whether their
+    trials would be alike, is handed on. Limits are NaN where all cells
     are of one group. streams: gives the stream of a name. All pairs get the same test
     sets, and each classifier the same draws of trials, so that a pair's own limits are
     the same whatever else is compared.
@@ -115,7 +117,10 @@ def paired_gains(
     means = [{key: v.mean(0) for key, v in score.items()} for score in scores]
     seen = dict(zip(predictions, means, strict=True))
     gains: dict[tuple[str, str], Gain] = {
-        pair: {"trials": min(len(predictions[name].predicted) for name in pair)}
+        pair: {
+            "trials": min(len(predictions[name].predicted) for name in pair),
+            "deterministic": deterministic,
+        }
         for pair in pairs
     }
     for key in drawn[0]:
@@ -165,11 +170,14 @@ def _find_limits(draws: np.ndarray, confidence: float) -> dict[str, np.ndarray]:
     return ends | {"joint_low": joint[..., 0], "joint_high": joint[..., 1]}
 
 
-def judge(low: float, high: float, trials: int) -> str:
-    """The verdict on a gain in balanced accuracy, from its interval and the trials."""
+def judge(low: float, high: float, trials: int, deterministic: bool = False) -> str:
+    """The verdict on a gain in balanced accuracy, from its interval and the trials.
+
+    deterministic: whether another trial would be the same, so that one is enough.
+    """
     if np.isnan(low):
         return ONE_GROUP
-    if trials < 2:
+    if trials < 2 and not deterministic:
         return ONE_TRIAL
     if low > 0:
         return HELPED
@@ -181,13 +189,15 @@ def judge(low: float, high: float, trials: int) -> str:
 def verdict(gain: Gain) -> str:
     """The verdict on a gain of `paired_gains`, corrected for the number of pairs."""
     score = gain["balanced_accuracy"]
-    return judge(score["joint_low"], score["joint_high"], gain["trials"])
+    return judge(
+        score["joint_low"], score["joint_high"], gain["trials"], gain["deterministic"]
+    )
 
 
 def verdict_alone(gain: Gain) -> str:
     """The verdict that a gain would get, had nothing else been compared."""
     score = gain["balanced_accuracy"]
-    return judge(score["low"], score["high"], gain["trials"])
+    return judge(score["low"], score["high"], gain["trials"], gain["deterministic"])
 
 
 def optimism(paper: Record, heldout: Record) -> dict[str, Any]:
@@ -222,11 +232,12 @@ def compare_pairs(
     hold_out: pd.DataFrame,
     rare: list[str],
     seed: int,
+    deterministic: bool,
 ) -> dict[tuple[str, str], Gain]:
     """Gain of each pair's first balancer over its second: pair -> gain.
 
-    records: balancer -> record, all under `heldout` with one classifier. rare: the
-    rare classes. The joint limits are of all these pairs.
+    records: balancer -> record, all under `heldout` with one classifier, which may be
+    deterministic. rare: the rare classes. The joint limits are of all these pairs.
     """
     if not pairs:
         return {}
@@ -242,4 +253,5 @@ def compare_pairs(
         some["confidence"],
         some["resamples"],
         partial(random_stream, seed, "report", some["classifier"]),
+        deterministic,
     )

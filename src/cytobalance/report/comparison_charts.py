@@ -10,6 +10,7 @@ from cytobalance.draw.style import (
     QUIET,
     RULE,
     balancer_colours,
+    grid_shape,
     new_figure,
 )
 from cytobalance.report.claims import GainLine
@@ -99,9 +100,13 @@ def draw_recall(
     labels = [plain["classes"][i] for i in order]
     others = [name for name in records if name != BASELINE]
     colours = balancer_colours(balancers)
-    figure = new_figure(2.2 + 2.2 * len(others), 1.2 + 0.34 * len(labels), simulated)
-    panels = np.atleast_1d(figure.subplots(1, len(others), sharey=True, sharex=True))
-    for panel, name in zip(panels, others, strict=True):
+    rows, columns = grid_shape(len(others))
+    height = 1.2 + 0.34 * len(labels)
+    figure = new_figure(2.2 + 2.2 * columns, rows * height, simulated)
+    grid = figure.subplots(rows, columns, sharey=True, sharex=True, squeeze=False)
+    for panel in grid.flat[len(others) :]:
+        panel.set_visible(False)
+    for panel, name in zip(grid.flat, others, strict=False):
         for y, label in enumerate(labels):
             _draw_recall_row(panel, y, label, plain, records[name], colours[name])
         panel.set_title(name, color=colours[name])
@@ -110,11 +115,11 @@ def draw_recall(
         panel.tick_params(axis="y", length=0)
         panel.set_xlabel("recall, %")
     support = plain["test"]["all"]["classes"]
-    panels[0].set_yticks(
+    grid[0, 0].set_yticks(
         range(len(labels)),
         [f"{readable(label)} ({support[label]['support']})" for label in labels],
     )
-    panels[0].set_ylim(len(labels) - 0.4, -0.6)
+    grid[0, 0].set_ylim(len(labels) - 0.4, -0.6)
     return figure
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from cytobalance.report.blocks import Table
+from cytobalance.report.blocks import Cell, Table
 from cytobalance.report.records import Record
 from cytobalance.report.wording import number
 from cytobalance.study.params import BASELINE
@@ -42,6 +42,30 @@ def tabulate_cells(records: dict[str, Record]) -> Table:
         rows.append(tuple(row))
     header = ("class", f"training: {BASELINE}", *others, "validation", "test")
     return Table(header, tuple(rows))
+
+
+def tabulate_views(records: dict[str, Record]) -> Table:
+    """Mean views of a real and of a synthetic cell of each class in one training.
+
+    records: balancer -> record, of one protocol and classifier.
+    """
+    classes = records[BASELINE]["classes"]
+    rows = [
+        (readable(label), *(_tell_views(r["views"], i) for r in records.values()))
+        for i, label in enumerate(classes)
+    ]
+    return Table(("class", *records), tuple(rows))
+
+
+def _tell_views(views: dict[str, list[float | None]], i: int) -> Cell:
+    """Of class `i`: real cells, and below them synthetic ones where it has any."""
+    real, synthetic = views["real"][i], views["synthetic"][i]
+    note = "" if synthetic is None else f"synthetic {_round_views(synthetic)}"
+    return Cell("–" if real is None else _round_views(real), note)
+
+
+def _round_views(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def tabulate_curation(dataset: dict[str, Any]) -> Curation:

@@ -10,9 +10,11 @@ from cytobalance.report.dataset_tables import (
     Curation,
     tabulate_cells,
     tabulate_curation,
+    tabulate_views,
 )
 from cytobalance.report.galleries import Galleries, Images, gather_galleries
 from cytobalance.report.gans import TrainedGan
+from cytobalance.report.heat_table import HeatTable, tabulate_heat
 from cytobalance.report.records import Record
 from cytobalance.report.results import Results
 from cytobalance.report.score_tables import (
@@ -30,8 +32,9 @@ from cytobalance.taxonomy import readable
 class Page:
     """The page's content, section by section.
 
-    charts: name -> PNG; classes: balancer -> its table of classes; confusions: a
-    picture a balancer. gains and optimism are None without the protocols for them.
+    charts: name -> PNG; other_scores: further classifier -> its scores; classes:
+    balancer -> its table of classes; confusions: a picture a balancer. heat is None
+    with one classifier alone, gains and optimism without the protocols for them.
     """
 
     title: str
@@ -42,6 +45,9 @@ class Page:
     answer: Answer
     charts: dict[str, bytes]
     scores: Table
+    other_scores: dict[str, Table]
+    heat: HeatTable | None
+    deterministic: tuple[str, ...]
     untested: tuple[str, ...]
     gains: Table | None
     classes: dict[str, Table]
@@ -50,6 +56,7 @@ class Page:
     galleries: Galleries
     gans: tuple[TrainedGan, ...]
     cells: Table
+    views: Table
     curation: Curation
 
 
@@ -71,7 +78,14 @@ def compose_page(
         classifier=results.classifier,
         answer=compose_answer(results, dataset),
         charts=charts,
-        scores=tabulate_scores(results),
+        scores=tabulate_scores(results, results.classifier),
+        other_scores={
+            name: tabulate_scores(results, name)
+            for name in results.classifiers
+            if name != results.classifier
+        },
+        heat=tabulate_heat(results) if len(results.classifiers) > 1 else None,
+        deterministic=results.deterministic,
         untested=warn_of_untested(shown),
         gains=tabulate_gains(gain_lines) if gain_lines else None,
         classes={name: tabulate_classes(record) for name, record in shown.items()},
@@ -87,6 +101,7 @@ def compose_page(
         galleries=gather_galleries(shown, images),
         gans=gans,
         cells=tabulate_cells(shown),
+        views=tabulate_views(shown),
         curation=tabulate_curation(dataset),
     )
 

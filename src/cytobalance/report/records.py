@@ -17,6 +17,7 @@ RECORD = {
     "resamples": int,
     **dict.fromkeys(("classes", "rare_classes"), list),
     "cells": {part: dict for part in ("train", "test", "validation")},
+    "views": {"real": list, "synthetic": list},
     "test": {"all": _SCORES},
     "validation": _SCORES,
     "curves": {"columns": list, "rows": list},

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cytobalance.report.comparison import Gain, compare_pairs, optimism
 from cytobalance.report.contest import hold_contest
+from cytobalance.report.recipe_words import describe_recipe, find_twin
 from cytobalance.report.records import (
     Record,
     Records,
@@ -25,11 +26,14 @@ class Results:
 
     protocol, classifier: those that are shown in full; shown: their records, balancer
     -> record. rare: the rare classes. with_gan: balancers with a GAN's cells; cheap:
-    those without, save `plain`. gains: classifier -> balancer -> gain over `plain` on
-    held-out cells. against_cheap: (balancer with a GAN, cheap one) -> gain, of the
-    classifier that is shown. optimism: classifier -> balancer -> by how much the
-    papers' protocol flatters it. contest: the best recipes (contest.py). Empty where
-    the study lacks a protocol for it.
+    those without, save `plain`. about: balancer -> its recipe in words. twins:
+    balancer with a GAN -> the same recipe without its cells, where there is one.
+    deterministic: classifiers that one trial tells all of.
+    gains: classifier -> balancer -> gain over `plain` on held-out cells.
+    against_cheap: (balancer with a GAN, cheap one) -> gain, of the classifier that is
+    shown. optimism: classifier -> balancer -> by how much the papers' protocol
+    flatters it. contest: the best recipes (contest.py). The four are empty where the
+    study lacks a protocol for them.
     """
 
     title: str
@@ -40,6 +44,9 @@ class Results:
     classifiers: tuple[str, ...]
     with_gan: tuple[str, ...]
     cheap: tuple[str, ...]
+    about: dict[str, str]
+    twins: dict[str, str]
+    deterministic: tuple[str, ...]
     records: Records
     protocol: str
     classifier: str
@@ -70,13 +77,20 @@ def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
     rare = shown[BASELINE]["rare_classes"]
     with_gan = tuple(name for name in shown if name in study.gan_balancers)
     cheap = tuple(name for name in shown if name not in (BASELINE, *with_gan))
+    deterministic = tuple(
+        name
+        for name in study.classifiers
+        if study.trainings[places.key(BASELINE, name)].deterministic
+    )
     gains, flattery = {}, {}
     for name in study.classifiers:
         heldout = select_records(records, "heldout", name)
         paper = select_records(records, "paper", name)
         pairs = [(other, BASELINE) for other in heldout if other != BASELINE]
-        found = compare_pairs(heldout, pairs, hold_out, rare, study.study.seed)
-        gains[name] = {balancer: gain for (balancer, _), gain in found.items()}
+        compared = compare_pairs(
+            *(heldout, pairs, hold_out, rare, study.study.seed), name in deterministic
+        )
+        gains[name] = {balancer: gain for (balancer, _), gain in compared.items()}
         flattery[name] = {
             balancer: optimism(paper[balancer], heldout[balancer])
             for balancer in paper
@@ -93,13 +107,19 @@ def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
         classifiers=tuple(study.classifiers),
         with_gan=with_gan,
         cheap=cheap,
+        about={n: describe_recipe(recipe) for n, recipe in study.recipes.items()},
+        twins={name: find_twin(name, study.recipes) for name in with_gan},
+        deterministic=deterministic,
         records=records,
         protocol=protocol,
         classifier=classifier,
         shown=shown,
         rare=rare,
         gains=gains,
-        against_cheap=compare_pairs(heldout, pairs, hold_out, rare, study.study.seed),
+        against_cheap=compare_pairs(
+            *(heldout, pairs, hold_out, rare, study.study.seed),
+            classifier in deterministic,
+        ),
         optimism=flattery,
         contest=hold_contest(
             {key[1:]: r for key, r in records.items() if key[0] == "heldout"},

@@ -43,45 +43,29 @@ CLASS_SCORES = {
     "f1": "F1",
     "accuracy": "accuracy",
 }
-# A few words on each balancer, for somebody who reads of it for the first time.
-BALANCERS = {
-    "plain": "no balancing",
-    "weighted": "rare cells drawn more often",
-    "augmented": "rotated, shifted, mirrored copies",
-    "smote": "SMOTE, mixtures of neighbouring cells",
-    "adasyn": "ADASYN, mixtures of neighbouring cells",
-}
-WITH_GAN = "synthetic cells made by a generative network (GAN)"
 
 
-def tabulate_scores(results: Results) -> Table:
-    """Every balancer's scores with intervals, all classifiers."""
-    several = len(results.classifiers) > 1
+def tabulate_scores(results: Results, classifier: str) -> Table:
+    """Every score of one classifier with its interval, a row a balancer."""
+    gains = results.gains[classifier]
     rows = []
-    for classifier in results.classifiers:
-        gains = results.gains[classifier]
-        records = select_records(results.records, results.protocol, classifier)
-        for name, record in records.items():
-            overall = record["test"]["all"]["overall"]
-            together = record["ensemble"]["all"]["overall"]["balanced_accuracy"]
-            about = BALANCERS.get(name, "")
-            cells = [
-                Cell(
-                    name,
-                    WITH_GAN if name in results.with_gan else about,
-                    verdict(gains[name]) if name in gains else "",
-                    strong=True,
-                ),
+    records = select_records(results.records, results.protocol, classifier)
+    for name, record in records.items():
+        overall = record["test"]["all"]["overall"]
+        together = record["ensemble"]["all"]["overall"]["balanced_accuracy"]
+        word = verdict(gains[name]) if name in gains else ""
+        rows.append(
+            (
+                Cell(name, results.about[name], word, strong=True),
                 _score(overall["balanced_accuracy"]),
                 _score(together),
                 percent(rare_recall(record, results.rare)),
                 *(_score(overall[score]) for score in SCORES),
-            ]
-            rows.append((classifier, *cells) if several else tuple(cells))
-    header = ["balancer", "balanced accuracy", "the same, trials together"]
-    header += ["recall, rare classes", *SCORES.values()]
-    header = ["classifier", *header] if several else header
-    return Table(tuple(header), tuple(rows), prose=(1 if several else 0,))
+            )
+        )
+    header = ("balancer", "balanced accuracy", "the same, trials together")
+    header += ("recall, rare classes", *SCORES.values())
+    return Table(header, tuple(rows), prose=(0,))
 
 
 def _score(score: dict[str, float]) -> Cell:

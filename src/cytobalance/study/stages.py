@@ -66,6 +66,7 @@ READS = {
     "report": (
         *("balancers", "classes", "classifiers", "gan_balancers", "gans"),
         *("protocols", "recipes", "simulated", "study", "training_names"),
+        "trainings.*.deterministic",
     ),
 }
 # Stage -> the names of the study that have inputs each. `{}` above is the name, or the
