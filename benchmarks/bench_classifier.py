@@ -16,10 +16,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from cytobalance.classify.networks import SequentialCNN
-from cytobalance.classify.training import Cells, train
+from cytobalance.balance.settings import Recipe
+from cytobalance.classify.cells import Cells
+from cytobalance.classify.classifier import build_classifier
+from cytobalance.classify.settings import SequentialCNN
 from cytobalance.study.devices import make_deterministic, pick_device
-from cytobalance.study.settings import ClassifierGroup
 
 CLASSES = 12
 ROUNDS = 3
@@ -72,13 +73,11 @@ def main() -> None:
             cv2.imwrite(f"{scratch}/{k}.png", image)
         for _ in range(ROUNDS):
             for name in best:
-                network = SequentialCNN(CLASSES, options.size, options.width, 0.5)
-                network = network.to(device)
                 start = time.perf_counter()
                 if name == "ours":
-                    run_ours(network, images, labels, options, device)
+                    run_ours(images, labels, options, device)
                 else:
-                    run_common(network, Path(scratch), labels, options, device)
+                    run_common(Path(scratch), labels, options, device)
                 if device.type == "cuda":
                     torch.cuda.synchronize()
                 best[name] = min(best[name], time.perf_counter() - start)
@@ -103,10 +102,10 @@ def make_images(labels: np.ndarray, size: int, stream) -> np.ndarray:
     return images
 
 
-def run_ours(network, images, labels, options, device) -> None:
-    """The stage's own loop, from images in memory, its validation included."""
-    make_deterministic()
-    settings = ClassifierGroup(
+def choose_settings(options) -> SequentialCNN:
+    """Of the network and its training, in both loops."""
+    return SequentialCNN(
+        kind="sequential_cnn",
         width=options.width,
         dropout=0.5,
         batch=options.batch,
@@ -118,18 +117,29 @@ def run_ours(network, images, labels, options, device) -> None:
         precision=options.precision,
         trials=1,
     )
+
+
+def run_ours(images, labels, options, device) -> None:
+    """The stage's own loop, from images in memory, its validation included."""
+    make_deterministic()
     cells = Cells(
         torch.from_numpy(images).to(device),
         torch.from_numpy(labels).to(device),
         torch.ones(len(labels), dtype=torch.float64),
+        torch.zeros(len(labels), dtype=torch.bool),
     )
-    few = Cells(cells.images[:64], cells.labels[:64], cells.weights[:64])
-    network = network.to(memory_format=torch.channels_last)
-    train(network, cells, few, settings, seed=1)
+    few = Cells(*(part[:64] for part in vars(cells).values()))
+    classifier = build_classifier(
+        choose_settings(options), CLASSES, options.size, device
+    )
+    classifier.fit(cells, few, Recipe(), seed=1)
 
 
-def run_common(network, folder: Path, labels, options, device) -> None:
+def run_common(folder: Path, labels, options, device) -> None:
     """One epoch of the loop that most tutorials print."""
+    settings = choose_settings(options)
+    network = build_classifier(settings, CLASSES, options.size, device).build()
+    network = network.to(device)
     torch.use_deterministic_algorithms(False)
     loader = DataLoader(
         PngFiles(folder, labels),
