@@ -20,6 +20,7 @@ from cytobalance.report.csv_tables import CLASSIFIER_TABLES, TABLES
 from cytobalance.report.gans import SHEETS, gather_gans
 from cytobalance.report.leftovers import remove_leftovers
 from cytobalance.report.page import compose_page
+from cytobalance.report.ranking_charts import draw_blasts, draw_ranking
 from cytobalance.report.records import Records, select_records
 from cytobalance.report.rendering import render
 from cytobalance.report.results import Results, gather_results
@@ -114,6 +115,10 @@ def draw_charts(
         "curves": draw_curves(shown, *look),
         "reliability": draw_reliability(shown, *look),
     }
+    if ranking := draw_ranking(shown, *look):
+        figures["ranking"] = ranking
+    if blasts := draw_blasts(shown, *look):
+        figures["blasts"] = blasts
     if gain_lines:
         figures["gains"] = draw_gains(gain_lines, *look)
     if results.optimism[results.classifier]:

@@ -77,6 +77,19 @@ def test_each_kind_has_the_same_classifiers_to_win_with():
     assert found["cheap"]["classifier"] == found["synthetic"]["classifier"] == "cnn"
 
 
+def test_one_trial_tells_of_a_deterministic_classifier_alone():
+    one = [record_of("plain", "cnn", 0.7, 10), record_of("gan", "cnn", 0.6, 12)]
+    one[0] |= {"trials": 1, "misses": {"rows": one[0]["misses"]["rows"][:10]}}
+    entries = {(r["balancer"], r["classifier"]): r for r in one}
+    verdicts = [
+        hold_contest(entries, ("gan",), HOLD_OUT, ["rare"], 0, deterministic)[
+            "difference"
+        ]["verdict"]
+        for deterministic in ((), ("cnn",))
+    ]
+    assert verdicts == ["one trial can't tell", "hurt"]
+
+
 def test_study_without_synthetic_cells_has_a_cheap_winner_alone():
     found = contest_of(record_of("plain", "cnn", 0.7), record_of("smote", "big", 0.7))
     assert found["cheap"]["recipe"] == "plain"  # the first of equals

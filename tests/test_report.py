@@ -25,6 +25,7 @@ from cytobalance.report.rendering import render
 from cytobalance.study.runtime import run_stage
 from cytobalance.study.tables import read_table
 
+KEYS = ["data", "protocol", "balancer", "classifier"]
 PROTOCOLS = ("paper", "heldout")
 SHEET_WORDS = {
     "": "Training cells",
@@ -217,6 +218,44 @@ def test_lead_and_named_classes_carry_their_caveats(study):
     assert rest.startswith("<p>2 ways were compared with no balancing")
     assert "better at monoblast" in rest
     assert "hold all 6 such gains together" in rest
+
+
+def test_page_tells_the_ranking_the_shares_and_the_sources_of_the_records(study):
+    text = page_of(study)
+    path = study / "metrics/classifiers/heldout-weighted-sequential_cnn.json"
+    record = json.loads(path.read_text())
+    found = record["ranking"]["together"]["monoblast"]
+    part = text[text.index('<h2 id="ranking"') : text.index('<h2 id="differential"')]
+    assert f"{found['average_precision'][0]:.3f}" in part
+    assert f"<td>{found['threshold']:.4g}</td>" in part
+    whole = record["differential"]["counted"]["whole"]["blasts"]
+    part = text[text.index('<h2 id="differential"') : text.index('<h2 id="sources"')]
+    assert f"{100 * whole['predicted'][0]:.1f} %" in part
+    assert "Counted as blasts: monoblast" in part and "Subject by subject" in part
+    recall = record["by_source"]["made"]["recall"]["neutrophil"][0]
+    assert f"{100 * recall:.1f} %" in text[text.index('<h2 id="sources"') :]
+    # The recipes of the contest stand in the answer, with the test scores of validation
+    # cells' choice.
+    best = summary_of(study)["best"]["synthetic"]
+    assert (
+        f"is {best['recipe']} with sequential_cnn: {100 * best['test']:.1f} %" in text
+    )
+
+
+def test_tables_of_a_study_hold_what_the_records_do(study):
+    gains = pd.read_csv(study / "plots/tables/gains.csv")
+    over_plain = gains[(gains["reference"] == "plain") & gains["verdict"].notna()]
+    found = summary_of(study)["sequential_cnn"]["gain"]
+    for row in over_plain.itertuples():
+        assert row.verdict == found[row.balancer]["verdict"]
+        assert row.joint_low == pytest.approx(found[row.balancer]["low"], abs=1e-4)
+        assert row.joint_low < row.low < row.high < row.joint_high
+    shares = pd.read_csv(study / "plots/tables/differential.csv")
+    assert shares.groupby([*KEYS, "way"])["predicted"].sum().round(4).eq(1).all()
+    ranking = pd.read_csv(study / "plots/tables/ranking_of_rare.csv")
+    assert set(ranking["of"]) == {"trials", "together"}
+    sources = pd.read_csv(study / "plots/tables/recall_by_source.csv")
+    assert set(sources["source"]) == {"made", "other"}
 
 
 def test_the_score_of_all_trials_together_stands_beside_that_of_single_ones(study):

@@ -174,6 +174,8 @@ def simultaneous_limits(draws: np.ndarray, confidence: float) -> np.ndarray:
     percentile limits.
     """
     edges, middle = limits(draws, confidence), np.median(draws, axis=0)
+    if draws.shape[1] == 1:
+        return edges
     gap = draws - middle
     reach = np.where(gap < 0, edges[:, 0] - middle, edges[:, 1] - middle)
     part = np.divide(gap, reach, out=np.zeros_like(gap), where=reach != 0)

@@ -13,12 +13,8 @@ from cytobalance.report.comparison import (
     verdict,
     verdict_alone,
 )
-from cytobalance.report.records import (
-    Record,
-    mean_recall,
-    select_records,
-    tested_classes,
-)
+from cytobalance.report.optimism_claims import describe_optimism
+from cytobalance.report.records import Record
 from cytobalance.report.results import Gain, Results
 from cytobalance.report.wording import (
     joint_span,
@@ -26,6 +22,7 @@ from cytobalance.report.wording import (
     percent,
     point_span,
     points,
+    span,
 )
 from cytobalance.study.params import BASELINE
 from cytobalance.taxonomy import readable
@@ -38,6 +35,11 @@ AGAINST = {
     UNDECIDED: UNDECIDED,
     ONE_GROUP: ONE_GROUP,
     ONE_TRIAL: ONE_TRIAL,
+}
+# Kinds of recipe -> how the page names them.
+KINDS = {
+    "cheap": "recipe without a GAN's cells",
+    "synthetic": "recipe with a GAN's cells",
 }
 
 
@@ -76,6 +78,7 @@ class Answer:
     level: str
     tested: int
     gan: tuple[str, ...]
+    best: str
     optimism: str
     test: str
     data: str
@@ -97,6 +100,7 @@ def compose_answer(results: Results, dataset: dict[str, Any]) -> Answer:
         level=f"{100 * plain['confidence']:.0f} %",
         tested=0 if single else len(plain["classes"]) * len(over_plain),
         gan=tuple(describe_gan(results)),
+        best=describe_best(results.contest),
         optimism=describe_optimism(results),
         test=describe_test(plain, results.rare) if over_plain else "",
         data=f"What the scores need: {related['note']}." if related else "",
@@ -229,6 +233,26 @@ def describe_gan(results: Results) -> list[str]:
     return sentences
 
 
+def describe_best(contest: dict[str, Any]) -> str:
+    """The best recipe of either kind, and what the synthetic cells add; or ""."""
+    if not contest:
+        return ""
+    texts = [
+        f"the best {words} is {best['recipe']} with {best['classifier']}: "
+        f"{percent(best['test'])} {span(best['low'], best['high'])} on test cells"
+        for kind, words in KINDS.items()
+        if (best := contest[kind])
+    ]
+    text = f"Chosen on validation cells, {'; '.join(texts)}."
+    difference = contest["difference"]
+    if not difference:
+        return text
+    return (
+        f"{text} Gain of the second over the first: {points(difference['value'])} "
+        f"points {point_span(difference)}, {AGAINST[difference['verdict']]}."
+    )
+
+
 def describe_classes(gain: Gain, classes: list[str]) -> str:
     """Classes whose interval of recall lies above or below 0; "" with one trial.
 
@@ -247,50 +271,3 @@ def describe_classes(gain: Gain, classes: list[str]) -> str:
     parts = [f"better at {list_words(up)}"] if up else []
     parts += [f"worse at {list_words(down)}"] if down else []
     return "; ".join(parts) if parts else "no single class shown to change"
-
-
-def describe_optimism(results: Results) -> str:
-    """What the papers' protocol would have claimed, of the GAN or the worst case."""
-    optimism = results.optimism[results.classifier]
-    compared = {n: v for n, v in optimism.items() if v["value"] is not None}
-    if not compared:
-        return ""
-    worst = max(compared, key=lambda name: compared[name]["value"])
-    name = next((n for n in results.with_gan if n in compared), worst)
-    records = select_records(results.records, "paper", results.classifier)
-    heldout = results.shown[name]
-    difference = compared[name]
-    classes = [c for c in heldout["classes"] if c not in difference["left_out"]]
-    real = mean_recall(heldout, classes)
-    paper = mean_recall(records[name], classes)
-    return (
-        "Balancing first and splitting afterwards, as published, would have reported "
-        f"{percent(paper)} for {name}{_lift(records, name)}. On cells "
-        f"that were really held out it scores {percent(real)}: the papers' protocol "
-        f"differs by {points(difference['value'])} points "
-        f"{point_span(difference)}{_describe_left_out(difference['left_out'])}."
-    )
-
-
-def _lift(records: dict[str, Record], name: str) -> str:
-    """`, +3.1 points over plain` under `paper`, on the classes that both test."""
-    if name == BASELINE:
-        return ""
-    pair = records[name], records[BASELINE]
-    tested = [tested_classes(record) for record in pair]
-    classes = [label for label in tested[0] if label in tested[1]]
-    score, plain = (mean_recall(record, classes) for record in pair)
-    if score is None or plain is None:
-        return ""
-    shared = "" if tested[0] == tested[1] else " on the classes that both test"
-    return f", {points(score - plain)} points over {BASELINE}{shared}"
-
-
-def _describe_left_out(labels: list[str]) -> str:
-    """`, without ...` the classes that two sets of test cells do not share."""
-    if not labels:
-        return ""
-    return (
-        f", without {list_words([readable(label) for label in labels])}, of which one "
-        "protocol has no test cells"
-    )

@@ -11,7 +11,8 @@ from cytobalance.report.comparison import (
     rebuild_predictions,
     verdict,
 )
-from cytobalance.report.records import Record, balanced_accuracy
+from cytobalance.report.records import Record, balanced_accuracy, validation_accuracy
+from cytobalance.study import places
 from cytobalance.study.runtime import random_stream
 
 # A recipe and the classifier that it trained.
@@ -24,11 +25,12 @@ def hold_contest(
     hold_out: pd.DataFrame,
     rare: list[str],
     seed: int,
+    deterministic: Collection[str] = (),
 ) -> dict[str, Any]:
     """The best recipe of either kind, and what the synthetic cells add.
 
-    records: all under `heldout`; with_gan: the recipes with a GAN's cells. `cheap` and
-    `synthetic` name the entry with the highest balanced accuracy on validation cells,
+    records: all under `heldout`; with_gan: the recipes with a GAN's cells;
+    deterministic: classifiers that one trial tells all of. `cheap` and `synthetic` name the entry with the highest balanced accuracy on validation cells,
     the first of equals, and hold its score on the test cells, which had no say in the
     choice; None where the study has no such recipe. `difference` is the paired gain of
     the second over the first, None where one is missing. Where a classifier saw both
@@ -51,42 +53,56 @@ def hold_contest(
     }
     difference = None
     if all(chosen.values()):
-        some = records[chosen["cheap"]]
-        pair = "synthetic", "cheap"
-        gain = paired_gains(
-            {
-                name: rebuild_predictions(records[chosen[name]], hold_out)
-                for name in pair
-            },
-            [pair],
-            rare,
-            some["confidence"],
-            some["resamples"],
-            partial(random_stream, seed, "report", "contest"),
-        )[pair]
-        found = gain["balanced_accuracy"]
-        difference = {key: found[key] for key in ("value", "low", "high")}
-        difference["verdict"] = verdict(gain)
+        pair = chosen["synthetic"], chosen["cheap"]
+        difference = _compare(pair, records, hold_out, rare, seed, deterministic)
     return contest | {"difference": difference}
+
+
+def _compare(
+    pair: tuple[Entry, Entry],
+    records: dict[Entry, Record],
+    hold_out: pd.DataFrame,
+    rare: list[str],
+    seed: int,
+    deterministic: Collection[str],
+) -> dict[str, Any]:
+    """Paired gain of the first entry over the second in balanced accuracy.
+
+    Two recipes of one classifier are named as in the study's other comparisons, and so
+    get the same draws: the page has one interval of a pair alone, and not two.
+    """
+    shared = pair[0][1] == pair[1][1]
+    names = tuple(entry[0] if shared else places.key(*entry) for entry in pair)
+    reference = records[pair[1]]
+    gain = paired_gains(
+        {
+            name: rebuild_predictions(records[entry], hold_out)
+            for name, entry in zip(names, pair, strict=True)
+        },
+        [names],
+        rare,
+        reference["confidence"],
+        reference["resamples"],
+        partial(random_stream, seed, "report", reference["classifier"]),
+        all(e[1] in deterministic or records[e]["trials"] > 1 for e in pair),
+    )[names]
+    score = gain["balanced_accuracy"]
+    limits = {key: score[key] for key in ("value", "low", "high")}
+    return limits | {"verdict": verdict(gain)}
 
 
 def choose_best(records: dict[Entry, Record], entries: list[Entry]) -> Entry | None:
     """The entry with the highest balanced accuracy on its validation cells."""
-
-    def score(entry: Entry) -> float:
-        return records[entry]["validation"]["overall"]["balanced_accuracy"]["mean"]
-
-    return max(entries, key=score, default=None)
+    return max(entries, key=lambda e: validation_accuracy(records[e]), default=None)
 
 
 def _describe(entry: Entry, record: Record) -> dict[str, Any]:
     """Names and scores of a winner: mean over trials, test interval."""
     test = balanced_accuracy(record)
-    validation = record["validation"]["overall"]["balanced_accuracy"]
     return {
         "recipe": entry[0],
         "classifier": entry[1],
-        "validation": validation["mean"],
+        "validation": validation_accuracy(record),
         "test": test["mean"],
         "low": test["low"],
         "high": test["high"],

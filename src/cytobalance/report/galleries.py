@@ -7,7 +7,7 @@ import numpy as np
 
 from cytobalance.draw.montage import enlarge
 from cytobalance.report.blocks import encode_png
-from cytobalance.report.records import Record, balanced_accuracy
+from cytobalance.report.records import Record, validation_accuracy
 from cytobalance.taxonomy import readable
 
 # Misses shown, the surest first: those cost most trust.
@@ -50,11 +50,11 @@ class Galleries:
 
 
 def gather_galleries(records: dict[str, Record], images: Images) -> Galleries:
-    """Those of the balancer with the highest balanced accuracy.
+    """Those of the balancer with the highest balanced accuracy on validation cells.
 
     records: balancer -> record, of one protocol and classifier.
     """
-    best = max(records, key=lambda name: balanced_accuracy(records[name])["mean"])
+    best = max(records, key=lambda name: validation_accuracy(records[name]))
     record = records[best]
     return Galleries(
         best, tuple(list_hits(record, images)), tuple(list_misses(record, images))

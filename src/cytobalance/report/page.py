@@ -12,9 +12,14 @@ from cytobalance.report.dataset_tables import (
     tabulate_curation,
     tabulate_views,
 )
+from cytobalance.report.differential_tables import (
+    Differential,
+    gather_differential,
+)
 from cytobalance.report.galleries import Galleries, Images, gather_galleries
 from cytobalance.report.gans import TrainedGan
 from cytobalance.report.heat_table import HeatTable, tabulate_heat
+from cytobalance.report.ranking_tables import Ranking, gather_ranking
 from cytobalance.report.records import Record
 from cytobalance.report.results import Results
 from cytobalance.report.score_tables import (
@@ -24,6 +29,7 @@ from cytobalance.report.score_tables import (
     tabulate_scores,
     warn_of_untested,
 )
+from cytobalance.report.source_tables import tabulate_sources
 from cytobalance.report.wording import mean_count, percent
 from cytobalance.taxonomy import readable
 
@@ -33,8 +39,10 @@ class Page:
     """The page's content, section by section.
 
     charts: name -> PNG; other_scores: further classifier -> its scores; classes:
-    balancer -> its table of classes; confusions: a picture a balancer. heat is None
-    with one classifier alone, gains and optimism without the protocols for them.
+    balancer -> its table of classes; confusions: a picture a balancer; sources:
+    balancer -> its table of recall by source, {} where there is one source. heat is
+    None with one classifier alone, gains and optimism without the protocols for them,
+    ranking and differential without real test cells.
     """
 
     title: str
@@ -51,6 +59,9 @@ class Page:
     untested: tuple[str, ...]
     gains: Table | None
     classes: dict[str, Table]
+    ranking: Ranking | None
+    differential: Differential | None
+    sources: dict[str, Table]
     optimism: Table | None
     confusions: tuple[Picture, ...]
     galleries: Galleries
@@ -89,6 +100,13 @@ def compose_page(
         untested=warn_of_untested(shown),
         gains=tabulate_gains(gain_lines) if gain_lines else None,
         classes={name: tabulate_classes(record) for name, record in shown.items()},
+        ranking=gather_ranking(shown, results.rare),
+        differential=gather_differential(shown),
+        sources={
+            name: table
+            for name, record in shown.items()
+            if (table := tabulate_sources(record))
+        },
         optimism=tabulate_optimism(results) if "optimism" in charts else None,
         confusions=tuple(
             Picture(

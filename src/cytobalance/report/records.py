@@ -57,6 +57,11 @@ def balanced_accuracy(record: Record) -> dict[str, float]:
     return record["test"]["all"]["overall"]["balanced_accuracy"]
 
 
+def validation_accuracy(record: Record) -> float:
+    """Balanced accuracy on validation cells, mean over trials: what choices rest on."""
+    return record["validation"]["overall"]["balanced_accuracy"]["mean"]
+
+
 def tested_classes(record: Record) -> list[str]:
     """Classes with test cells of a record, in class order: its means are over these."""
     classes = record["test"]["all"]["classes"]

@@ -127,5 +127,6 @@ def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
             hold_out,
             rare,
             study.study.seed,
+            deterministic,
         ),
     )
