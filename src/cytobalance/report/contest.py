@@ -30,12 +30,13 @@ def hold_contest(
     """The best recipe of either kind, and what the synthetic cells add.
 
     records: all under `heldout`; with_gan: the recipes with a GAN's cells;
-    deterministic: classifiers that one trial tells all of. `cheap` and `synthetic` name the entry with the highest balanced accuracy on validation cells,
-    the first of equals, and hold its score on the test cells, which had no say in the
-    choice; None where the study has no such recipe. `difference` is the paired gain of
-    the second over the first, None where one is missing. Where a classifier saw both
-    kinds, those that saw one kind alone stand aside: each kind has the same networks to
-    win with. {} without records.
+    deterministic: classifiers that one trial tells all of. `cheap` and `synthetic`
+    name the entry with the highest balanced accuracy on validation cells, the first of
+    equals, and hold its score on the test cells, which had no say in the choice; None
+    where the study has no such recipe. `difference` is the paired gain of the second
+    over the first, None where one is missing. Where a classifier saw both kinds, those
+    that saw one kind alone stand aside: each kind has the same networks to win with. {}
+    without records.
     """
     if not records:
         return {}
