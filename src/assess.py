@@ -39,8 +39,8 @@ def main() -> None:
 
     drawn = select_cells(cells, hold_out, synthetic, protocol, study)
     searches = {
-        label: search_copies(own.synthetic, own.training, own.held_out, device)
-        for label, own in drawn.items()
+        label: search_copies(sample.synthetic, sample.training, sample.held_out, device)
+        for label, sample in drawn.items()
     }
     model = places.classifier(places.key(protocol, "plain", study.assess.classifier))
     plain, _ = load_classifier(model / "trial_0.pt", device)
@@ -65,8 +65,8 @@ def main() -> None:
         write_picks(
             folder,
             {
-                label: pick_cells(own, searches[label], int(counts.get(label, 0)))
-                for label, own in drawn.items()
+                label: pick_cells(sample, searches[label], int(counts.get(label, 0)))
+                for label, sample in drawn.items()
             },
         )
     print(f"wrote {places.gan_metrics(key)}, {places.gan_losses(key)}, {output}")
@@ -77,7 +77,7 @@ def join_scores(scores: dict, more: dict) -> dict:
     return {
         "overall": scores["overall"] | more["overall"],
         "classes": {
-            c: own | more["classes"][c] for c, own in scores["classes"].items()
+            c: first | more["classes"][c] for c, first in scores["classes"].items()
         },
         "notes": scores["notes"] + more["notes"],
     }

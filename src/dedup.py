@@ -74,8 +74,8 @@ def main() -> None:
 
 def report(cells: pd.DataFrame, pairs: pd.DataFrame, clusters: pd.DataFrame) -> None:
     """Print what was found and what goes."""
-    for kind, found in pairs.groupby("kind"):
-        print(f"  {kind} pairs: {len(found)}")
+    for kind, rows in pairs.groupby("kind"):
+        print(f"  {kind} pairs: {len(rows)}")
     gone = clusters[clusters["action"] == "drop"]
     print(
         f"dedup: {len(cells)} cells, {clusters['cluster'].nunique()} clusters, "

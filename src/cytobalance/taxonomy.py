@@ -117,7 +117,7 @@ def blast_classes(classes: dict[str, tuple[str, ...]]) -> tuple[list[str], list[
     classes: class -> types.
     """
     parts = {
-        label: [kind in BLASTS for kind in kinds] for label, kinds in classes.items()
+        label: [name in BLASTS for name in types] for label, types in classes.items()
     }
     pure = [label for label, part in parts.items() if all(part)]
     return pure, [n for n, part in parts.items() if any(part) and n not in pure]

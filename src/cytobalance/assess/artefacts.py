@@ -55,16 +55,16 @@ def measure_artefacts(
 
     views: by kind, None without features. None where there are too few cells.
     """
-    found: dict[str, float | None] = dict.fromkeys(ARTEFACTS)
+    measures: dict[str, float | None] = dict.fromkeys(ARTEFACTS)
     images = getattr(cells, kind)
     few = min(len(images), len(cells.real))
     if views and few >= LEAST_SPREAD:
         real = mean_distance(views["real"].features)
         if real > 0:
-            found["spread"] = mean_distance(views[kind].features) / real
+            measures["spread"] = mean_distance(views[kind].features) / real
     if few:
-        found["grid"] = grid_energy(images) / grid_energy(cells.real)
-    return found
+        measures["grid"] = grid_energy(images) / grid_energy(cells.real)
+    return measures
 
 
 def average_artefacts(parts: list[dict[str, Any]]) -> dict[str, float | None]:

@@ -68,11 +68,11 @@ def assess_gan(
     notes = [COMPARED]
     labels = list(cells)
     views = _view_all(cells, classifier, features, device, notes)
-    told = {
+    judged = {
         label: views[label]["synthetic"]
         if features == "cells"
-        else view_by_classifier(classifier, own.synthetic)
-        for label, own in cells.items()
+        else view_by_classifier(classifier, sample.synthetic)
+        for label, sample in cells.items()
     }
     classes = _count(cells)
     overall: dict[str, Any] = {
@@ -85,7 +85,7 @@ def assess_gan(
         view = views.get(label)
         classes[label] |= _compare(view and view["real"], view and view["synthetic"])
     notes.append(LABELS)
-    _score_labels(told, labels, overall, classes)
+    _score_labels(judged, labels, overall, classes)
     _score_pairs(cells, searches, features, device, overall, classes, notes)
     _score_copies(searches, overall, classes, notes)
     floor = views if overall["held_out_cells"] else {}
@@ -109,9 +109,10 @@ def _view_all(cells, classifier, features, device, notes) -> dict[str, dict[str,
     notes += [FEATURES[features], CLASS_INCEPTION_SCORE]
     return {
         label: {
-            kind: view(getattr(own, kind)) for kind in ("real", "synthetic", "held_out")
+            kind: view(getattr(sample, kind))
+            for kind in ("real", "synthetic", "held_out")
         }
-        for label, own in cells.items()
+        for label, sample in cells.items()
     }
 
 
@@ -132,34 +133,34 @@ def _compare_overall(views, classes, kind: str) -> dict[str, float | None]:
     if not views:
         return _compare(None, None)
     parts = {"real": [], kind: []}
-    for label, own in views.items():
+    for label, views_of_class in views.items():
         for name, part in parts.items():
-            part.append(own[name][: classes[label]["compared_cells"]])
+            part.append(views_of_class[name][: classes[label]["compared_cells"]])
     return _compare(join_views(parts["real"]), join_views(parts[kind]))
 
 
 def _compare(real: View | None, other: View | None) -> dict[str, float | None]:
     """Distances of two kinds of cells, and IS of the other; what can't be: None."""
-    found = dict.fromkeys((*DISTANCES, *INCEPTION_SCORES))
+    measures = dict.fromkeys((*DISTANCES, *INCEPTION_SCORES))
     if real is None or other is None:
-        return found
-    found |= compare_distributions(real.features, other.features)
+        return measures
+    measures |= compare_distributions(real.features, other.features)
     if len(other) >= LEAST_CELLS:
-        found["is_mean"], found["is_sd"] = inception_score(other.logits)
-    return found
+        measures["is_mean"], measures["is_sd"] = inception_score(other.logits)
+    return measures
 
 
-def _score_labels(told: dict[str, View], labels, overall, classes) -> None:
+def _score_labels(judged: dict[str, View], labels, overall, classes) -> None:
     """Ask the classifier for the label each synthetic cell was made for (Table 6)."""
-    wanted = np.concatenate([np.full(len(told[c]), k) for k, c in enumerate(labels)])
-    said = np.concatenate([view.logits.argmax(1) for view in told.values()])
+    wanted = np.concatenate([np.full(len(judged[c]), k) for k, c in enumerate(labels)])
+    predicted = np.concatenate([view.logits.argmax(1) for view in judged.values()])
     if not len(wanted):
         overall |= dict.fromkeys(("label_accuracy", *LABELLED))
         for label in labels:
             classes[label] |= dict.fromkeys(LABELLED)
         return
-    overall["label_accuracy"] = (wanted == said).mean()
-    scores = score_classes(count_confusion(wanted, said, len(labels)))
+    overall["label_accuracy"] = (wanted == predicted).mean()
+    scores = score_classes(count_confusion(wanted, predicted, len(labels)))
     for name in LABELLED:
         values = scores[name.removeprefix("label_")]
         overall[name] = mean_of_defined(values)
@@ -181,19 +182,19 @@ def _score_pairs(cells, searches, features, device, overall, classes, notes) -> 
         except WeightsMissingError as reason:
             notes.append(f"lpips: null; {reason}")
     everyone = []
-    for label, own in cells.items():
+    for label, sample in cells.items():
         classes[label] |= dict.fromkeys(PAIRED)
         if searches[label] is None:
             continue
-        nearest = oriented_cells(own.training, searches[label].synthetic)
-        found = measure_likeness(own.synthetic, nearest, device)
+        nearest = oriented_cells(sample.training, searches[label].synthetic)
+        likeness = measure_likeness(sample.synthetic, nearest, device)
         if lpips is not None:
-            found["lpips"] = perceptual_distances(lpips, own.synthetic, nearest)
-        everyone.append(found)
-        classes[label] |= {name: values.mean() for name, values in found.items()}
+            likeness["lpips"] = perceptual_distances(lpips, sample.synthetic, nearest)
+        everyone.append(likeness)
+        classes[label] |= {name: values.mean() for name, values in likeness.items()}
     overall |= dict.fromkeys(PAIRED)
     for name in everyone[0] if everyone else ():
-        overall[name] = np.concatenate([found[name] for found in everyone]).mean()
+        overall[name] = np.concatenate([likeness[name] for likeness in everyone]).mean()
 
 
 def _score_copies(searches, overall, classes, notes) -> None:
@@ -201,13 +202,13 @@ def _score_copies(searches, overall, classes, notes) -> None:
     notes.append(MEMORISED)
     total = copied = 0
     for label, search in searches.items():
-        own = classes[label]
-        own |= dict.fromkeys(COPIES)
+        scores = classes[label]
+        scores |= dict.fromkeys(COPIES)
         if search is None or search.level is None:
             continue
-        own |= {"memorised": search.share, "copy_level": search.level}
-        total += own["synthetic_cells"]
-        copied += search.share * own["synthetic_cells"]
+        scores |= {"memorised": search.share, "copy_level": search.level}
+        total += scores["synthetic_cells"]
+        copied += search.share * scores["synthetic_cells"]
     overall["memorised"] = copied / total if total else None
 
 
@@ -215,26 +216,27 @@ def _score_artefacts(cells, views, overall, classes, notes) -> None:
     """Spread within a class and energy of the upsampling grid; both for the floor."""
     notes.append(ARTEFACT)
     floor = []
-    for label, own in cells.items():
+    for label, sample in cells.items():
         view = views.get(label)
-        classes[label] |= measure_artefacts(own, view, "synthetic")
-        if len(own.synthetic):  # the same classes as the GAN's
-            floor.append(measure_artefacts(own, view, "held_out"))
+        classes[label] |= measure_artefacts(sample, view, "synthetic")
+        if len(sample.synthetic):  # the same classes as the GAN's
+            floor.append(measure_artefacts(sample, view, "held_out"))
     overall |= average_artefacts(list(classes.values()))
     overall["floor"] |= average_artefacts(floor)
 
 
 def _count(cells: dict[str, ClassCells]) -> dict[str, dict[str, Any]]:
     """Cells of each class and kind, and as how many each kind is compared overall."""
-    known = any(len(own.held_out) for own in cells.values())
-    kinds = ("real", "synthetic", "held_out") if known else ("real", "synthetic")
+    compared = ("real", "synthetic")
+    if any(len(sample.held_out) for sample in cells.values()):
+        compared += ("held_out",)
     return {
         label: {
-            "training_cells": len(own.training),
-            "real_cells": len(own.real),
-            "synthetic_cells": len(own.synthetic),
-            "held_out_cells": len(own.held_out),
-            "compared_cells": min(len(getattr(own, kind)) for kind in kinds),
+            "training_cells": len(sample.training),
+            "real_cells": len(sample.real),
+            "synthetic_cells": len(sample.synthetic),
+            "held_out_cells": len(sample.held_out),
+            "compared_cells": min(len(getattr(sample, kind)) for kind in compared),
         }
-        for label, own in cells.items()
+        for label, sample in cells.items()
     }

@@ -19,8 +19,10 @@ def draw_gan_sheet(
     Rows follow the order of `picks`.
     """
     rows = {
-        label: [montage(cells, SHOWN, LEAST) for cells in (own.real, own.synthetic)]
-        for label, own in picks.items()
+        label: [
+            montage(cells, SHOWN, LEAST) for cells in (picked.real, picked.synthetic)
+        ]
+        for label, picked in picks.items()
     }
     high, wide = next(iter(rows.values()))[0].shape[:2]
     width = LEFT + 2 * wide + BLOCK_GAP + MARGIN
@@ -33,8 +35,8 @@ def draw_gan_sheet(
     colours = class_colours(tuple(rows))
     for row, (label, blocks) in enumerate(rows.items()):
         y = TOP + row * (high + ROW_GAP)
-        own = picks[label]
-        text = f"{own.training_cells:,} + {own.synthetic_cells:,} synthetic"
+        picked = picks[label]
+        text = f"{picked.training_cells:,} + {picked.synthetic_cells:,} synthetic"
         canvas.head_row(y, high, label, colours[label], (text,))
         for x, image in zip(starts, blocks, strict=True):
             canvas.place(x, y, image)

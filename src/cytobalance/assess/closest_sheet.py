@@ -33,16 +33,16 @@ def draw_closest_sheet(
     """
     shown = [
         pair
-        for own in classes.values()
-        for pair in own.synthetic_pairs + own.held_out_pairs
+        for picked in classes.values()
+        for pair in picked.synthetic_pairs + picked.held_out_pairs
     ]
     side = enlarge(shown[0].cell, LEAST).shape[0] if shown else LEAST
     step = 2 * side + 2 + PAIR_GAP
-    compared = any(own.held_out_pairs for own in classes.values())
+    compared = any(picked.held_out_pairs for picked in classes.values())
     alone = SYNTHETIC + HELD_OUT
-    kinds = {"Synthetic": ("synthetic_pairs", SYNTHETIC if compared else alone)}
+    columns = {"Synthetic": ("synthetic_pairs", SYNTHETIC if compared else alone)}
     if compared:
-        kinds["Held-out"] = ("held_out_pairs", HELD_OUT)
+        columns["Held-out"] = ("held_out_pairs", HELD_OUT)
     width = LEFT + alone * step + BLOCK_GAP + MARGIN
     top = TOP + 76
     row_height = side + TEXT + ROW_GAP
@@ -50,18 +50,18 @@ def draw_closest_sheet(
     for line, text in enumerate(ABOUT if compared else ABOUT[:-1]):
         canvas.write(MARGIN, 78 + LINE * line, text, fontsize=7, color=QUIET)
     colours = class_colours(tuple(classes))
-    for row, (label, own) in enumerate(classes.items()):
+    for row, (label, picked) in enumerate(classes.items()):
         y = top + row * row_height
-        canvas.head_row(y, side, label, colours[label], describe(own))
+        canvas.head_row(y, side, label, colours[label], describe(picked))
     x = LEFT
-    for name, (kind, count) in kinds.items():
+    for name, (kind, count) in columns.items():
         heading = f"{name} cell, nearest training cell"
         canvas.write(x, top - 20, heading, fontsize=10)
-        for row, own in enumerate(classes.values()):
+        for row, picked in enumerate(classes.values()):
             y = top + row * row_height
-            for k, pair in enumerate(getattr(own, kind)[:count]):
-                draw_pair(canvas, x + k * step, y, pair, own.level)
-            if not own.searched and kind == "synthetic_pairs":
+            for k, pair in enumerate(getattr(picked, kind)[:count]):
+                draw_pair(canvas, x + k * step, y, pair, picked.level)
+            if not picked.searched and kind == "synthetic_pairs":
                 canvas.write(x, y + side / 2, "none", fontsize=8, color=QUIET)
         x += count * step + BLOCK_GAP
     canvas.save(path)
@@ -77,13 +77,13 @@ def draw_pair(canvas: Canvas, x: int, y: int, pair: Pair, level: float | None) -
     canvas.write(x, bottom, text, fontsize=6.5, fontweight=weight)
 
 
-def describe(own: ClassPicks) -> tuple[str, str]:
+def describe(picked: ClassPicks) -> tuple[str, str]:
     """The two lines under a class's name: cells searched; the share below the level."""
-    cells = f"{own.searched:,} synthetic cells"
-    if not own.searched:
+    cells = f"{picked.searched:,} synthetic cells"
+    if not picked.searched:
         return cells, ""
-    if not own.compared:
+    if not picked.compared:
         return cells, "no held-out cells, no level"
-    if own.level is None:
+    if picked.level is None:
         return cells, "too few cells for a level"
-    return cells, f"{100 * own.share:.1f} % below {own.level:.2f}"
+    return cells, f"{100 * picked.share:.1f} % below {picked.level:.2f}"

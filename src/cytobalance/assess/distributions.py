@@ -35,13 +35,13 @@ def kernel_distance(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, flo
     """
     from torch_fidelity import metric_kid as kid
 
-    found = kid.kid_features_to_metric(
+    metric = kid.kid_features_to_metric(
         _tensor(synthetic),
         _tensor(real),
         kid_subset_size=min(1000, min(len(real), len(synthetic)) // 2),
         verbose=False,
     )
-    return found[kid.KEY_METRIC_KID_MEAN], found[kid.KEY_METRIC_KID_STD]
+    return metric[kid.KEY_METRIC_KID_MEAN], metric[kid.KEY_METRIC_KID_STD]
 
 
 def inception_score(logits: np.ndarray) -> tuple[float, float | None]:
@@ -55,9 +55,9 @@ def inception_score(logits: np.ndarray) -> tuple[float, float | None]:
     from torch_fidelity import metric_isc as isc
 
     parts = min(PARTS, len(logits) // (CELLS_OF_PART * logits.shape[1])) or 1
-    found = isc.isc_features_to_metric(_tensor(logits), splits=parts)
-    deviation = found[isc.KEY_METRIC_ISC_STD] if parts > 1 else None
-    return found[isc.KEY_METRIC_ISC_MEAN], deviation
+    metric = isc.isc_features_to_metric(_tensor(logits), splits=parts)
+    deviation = metric[isc.KEY_METRIC_ISC_STD] if parts > 1 else None
+    return metric[isc.KEY_METRIC_ISC_MEAN], deviation
 
 
 def precision_recall(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, float]:
@@ -68,8 +68,10 @@ def precision_recall(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, fl
     """
     from torch_fidelity import metric_prc as prc
 
-    found = prc.prc_features_to_metric(_tensor(synthetic), _tensor(real), verbose=False)
-    return found[prc.KEY_METRIC_PRECISION], found[prc.KEY_METRIC_RECALL]
+    metric = prc.prc_features_to_metric(
+        _tensor(synthetic), _tensor(real), verbose=False
+    )
+    return metric[prc.KEY_METRIC_PRECISION], metric[prc.KEY_METRIC_RECALL]
 
 
 def density_coverage(real: np.ndarray, synthetic: np.ndarray) -> tuple[float, float]:
@@ -96,16 +98,16 @@ def compare_distributions(
     FID is left out where either side has no more cells than features, everything
     below LEAST_CELLS.
     """
-    found: dict[str, float | None] = dict.fromkeys(DISTANCES)
+    measures: dict[str, float | None] = dict.fromkeys(DISTANCES)
     few = min(len(real), len(synthetic))
     if few < LEAST_CELLS:
-        return found
+        return measures
     if few > real.shape[1]:
-        found["fid"] = frechet_distance(real, synthetic)
-    found["kid_mean"], found["kid_sd"] = kernel_distance(real, synthetic)
-    found["precision"], found["recall"] = precision_recall(real, synthetic)
-    found["density"], found["coverage"] = density_coverage(real, synthetic)
-    return found
+        measures["fid"] = frechet_distance(real, synthetic)
+    measures["kid_mean"], measures["kid_sd"] = kernel_distance(real, synthetic)
+    measures["precision"], measures["recall"] = precision_recall(real, synthetic)
+    measures["density"], measures["coverage"] = density_coverage(real, synthetic)
+    return measures
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:

@@ -99,9 +99,9 @@ def view_by_inception(network: torch.nn.Module, images: np.ndarray) -> View:
     device = next(network.parameters()).device
     features, logits = [], []
     for batch in torch.from_numpy(images).split(64):
-        deep, said = network(batch.to(device).permute(0, 3, 1, 2).contiguous())
+        deep, outputs = network(batch.to(device).permute(0, 3, 1, 2).contiguous())
         features.append(deep.cpu())
-        logits.append(said.cpu())
+        logits.append(outputs.cpu())
     return View(torch.cat(features).double().numpy(), torch.cat(logits).numpy())
 
 
@@ -124,14 +124,14 @@ def perceptual_distances(
 ) -> np.ndarray:
     """LPIPS of each pair of uint8 [N, S, S, 3]: float [N], 0 where they look alike."""
     device = next(network.parameters()).device
-    found = []
+    distances = []
     for start in range(0, len(one), 64):
         pair = (
             torch.from_numpy(x[start : start + 64]).to(device).permute(0, 3, 1, 2)
             for x in (one, other)
         )
-        found.append(network(*pair).flatten().cpu())
-    return torch.cat(found).double().numpy()
+        distances.append(network(*pair).flatten().cpu())
+    return torch.cat(distances).double().numpy()
 
 
 def _reason(files: tuple[str, ...], error: Exception) -> str:

@@ -66,15 +66,15 @@ def nearest_cells(
     parts = []
     for batch in torch.from_numpy(images).split(CHUNK):
         batch = batch.to(device).flatten(1).double()
-        found = [
+        compared = [
             _squared_distances(batch, among[start : start + CHUNK], device)
             for start in range(0, len(among), CHUNK)
         ]
-        square, orientation = (torch.cat(x, dim=1) for x in zip(*found, strict=True))
+        square, orientation = (torch.cat(x, dim=1) for x in zip(*compared, strict=True))
         near = square.topk(count, dim=1, largest=False)
         distance = (near.values / batch.shape[1]).sqrt()
-        turn = orientation.gather(1, near.indices)
-        parts.append([x.cpu().numpy() for x in (distance, near.indices, turn)])
+        turned = orientation.gather(1, near.indices)
+        parts.append([x.cpu().numpy() for x in (distance, near.indices, turned)])
     return Nearest(*(np.concatenate(x) for x in zip(*parts, strict=True)))
 
 
@@ -145,7 +145,7 @@ def measure_likeness(
     difference, of values in 0..1 (Hazra 2022's Table 7 doesn't say; its l2 lies below
     its l1, as only the square does).
     """
-    found: dict[str, list[Tensor]] = {"psnr": [], "ssim": [], "l1": [], "l2": []}
+    measures: dict[str, list[Tensor]] = {"psnr": [], "ssim": [], "l1": [], "l2": []}
     for start in range(0, len(synthetic), CHUNK):
         pair = [
             torch.from_numpy(x[start : start + CHUNK]).to(device).permute(0, 3, 1, 2)
@@ -154,8 +154,8 @@ def measure_likeness(
         one, other = (x.double() / 255 for x in pair)
         square = ((one - other) ** 2).mean((1, 2, 3))
         psnr = (-10 * torch.log10(square)).clamp(max=MOST_PSNR)
-        found["psnr"].append(psnr)
-        found["ssim"].append(structural_similarity(one, other))
-        found["l1"].append(100 * (one - other).abs().mean((1, 2, 3)))
-        found["l2"].append(100 * square)
-    return {name: torch.cat(parts).cpu().numpy() for name, parts in found.items()}
+        measures["psnr"].append(psnr)
+        measures["ssim"].append(structural_similarity(one, other))
+        measures["l1"].append(100 * (one - other).abs().mean((1, 2, 3)))
+        measures["l2"].append(100 * square)
+    return {name: torch.cat(parts).cpu().numpy() for name, parts in measures.items()}

@@ -62,14 +62,14 @@ def search_copies(
     """
     if not len(synthetic) or not len(training):
         return None
-    found = nearest_cells(synthetic, training, min(2, len(training)), device)
+    nearest = nearest_cells(synthetic, training, min(2, len(training)), device)
     if not len(held_out):
-        return CopySearch(found, None, None)
+        return CopySearch(nearest, None, None)
     real = nearest_cells(held_out, training, min(2, len(training)), device)
     level = None
     if len(held_out) >= LEAST_HELD_OUT and len(training) >= LEAST_TRAINING:
         level = float(np.quantile(copy_ratios(real), LEVEL))
-    return CopySearch(found, real, level)
+    return CopySearch(nearest, real, level)
 
 
 def copy_ratios(nearest: Nearest) -> np.ndarray:
@@ -92,11 +92,11 @@ def closest_pairs(
     """
     ratios = copy_ratios(nearest)
     rows = np.argsort(ratios, kind="stable")[:count]
-    own = nearest[rows]
+    closest = nearest[rows]
     return [
         Pair(images[row], cell, float(ratios[row]), float(distance))
         for row, cell, distance in zip(
-            rows, oriented_cells(training, own), own.distance[:, 0], strict=True
+            rows, oriented_cells(training, closest), closest.distance[:, 0], strict=True
         )
     ]
 

@@ -97,7 +97,7 @@ def note_missing(
     notes = []
     for names, reason in reasons.items():
         missing = [
-            label for label, found in places.items() if found.get(names[0], 0) is None
+            label for label, scores in places.items() if scores.get(names[0], 0) is None
         ]
         if missing:
             notes.append(f"{', '.join(names)}: null {reason}: {', '.join(missing)}")

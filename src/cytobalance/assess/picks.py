@@ -60,16 +60,17 @@ class ClassPicks:
 def write_picks(folder: Path, picks: dict[str, ClassPicks]) -> None:
     """Write all picks into `folder`: images.npy, cells.csv and classes.json."""
     images, rows, classes = [], [], {}
-    for label, own in picks.items():
+    for label, picked in picks.items():
         for kind in ("real", "synthetic"):
-            cells = getattr(own, kind)
+            cells = getattr(picked, kind)
             images += list(cells)
             rows += [(label, kind, np.nan, np.nan)] * len(cells)
         for kind in PAIRS:
-            for pair in getattr(own, kind):  # the cell, then its nearest training cell
+            # The cell, then its nearest training cell.
+            for pair in getattr(picked, kind):
                 images += [pair.cell, pair.training]
                 rows += [(label, kind, pair.ratio, pair.distance)] * 2
-        classes[label] = {name: getattr(own, name) for name in NUMBERS}
+        classes[label] = {name: getattr(picked, name) for name in NUMBERS}
     size = images[0].shape[0] if images else 0
     create_images(folder, len(images), size)[:] = images
     columns = ["label", "kind", "ratio", "distance"]

@@ -58,9 +58,9 @@ def _draw(
     cells: CellSet, rows: np.ndarray, label: str, study: Study, kind: str
 ) -> np.ndarray:
     """Up to assess.cells images of a class among `rows`, drawn at random."""
-    own = _rows_of(cells, rows, label)
+    rows_of_class = _rows_of(cells, rows, label)
     stream = random_stream(study.study.seed, "assess", kind, label)
-    return cells.images[stream.permutation(own)[: study.assess.cells]]
+    return cells.images[stream.permutation(rows_of_class)[: study.assess.cells]]
 
 
 def _rows_of(cells: CellSet, rows: np.ndarray, label: str) -> np.ndarray:

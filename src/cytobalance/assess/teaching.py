@@ -105,26 +105,26 @@ def score_teaching(
     cells.
     """
     nothing = {"test_cells": 0, "tstr_recall": None, "trtr_recall": None}
-    found: dict[str, Any] = {
+    scores: dict[str, Any] = {
         "overall": {"tstr_balanced_accuracy": None, "trtr_balanced_accuracy": None},
         "classes": {label: dict(nothing) for label in classes},
         "notes": [HOW, LEAKED] if leaked else [HOW],
     }
     if lesson is None:
-        found["notes"] = [TOO_FEW]
-        return found
+        scores["notes"] = [TOO_FEW]
+        return scores
     test = lesson.test
     for name, cells in (("tstr", lesson.synthetic), ("trtr", lesson.real)):
         labels = test.labels.cpu()
         classifier = learn(lesson, cells, settings, seed)
         right = (classifier.logits(test.images).argmax(1) == labels).double()
         score = balanced_accuracy(right, labels)
-        found["overall"][f"{name}_balanced_accuracy"] = score
+        scores["overall"][f"{name}_balanced_accuracy"] = score
         for k, label in enumerate(lesson.classes):
-            own = right[labels == k]
-            found["classes"][label]["test_cells"] = len(own)
-            found["classes"][label][f"{name}_recall"] = own.mean().item()
+            right_of_class = right[labels == k]
+            scores["classes"][label]["test_cells"] = len(right_of_class)
+            scores["classes"][label][f"{name}_recall"] = right_of_class.mean().item()
     unmade = [label for label in classes if label not in lesson.classes]
     if unmade:
-        found["notes"].append(f"{UNMADE}: {', '.join(unmade)}")
-    return found
+        scores["notes"].append(f"{UNMADE}: {', '.join(unmade)}")
+    return scores

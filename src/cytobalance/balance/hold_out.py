@@ -101,14 +101,14 @@ def _check_groups(
     groups = cells.groupby("label")["group"].nunique().reindex(classes, fill_value=0)
     for label, count in groups.items():
         if count < len(PARTS):
-            found = int((cells["label"] == label).sum())
+            cells_of_class = int((cells["label"] == label).sum())
             raise StudyError(
-                f"class {label}: {found} cells in {count} groups can't fill train, "
-                "test and validation; add cells of other subjects, or leave the "
+                f"class {label}: {cells_of_class} cells in {count} groups can't fill "
+                "train, test and validation; add cells of other subjects, or leave the "
                 "class out of merge.classes"
             )
-        own = (cells["label"] == label).to_numpy()
-        for part, share in zip(PARTS, shares[own].sum(0), strict=True):
+        of_class = (cells["label"] == label).to_numpy()
+        for part, share in zip(PARTS, shares[of_class].sum(0), strict=True):
             if share == 0:
                 raise StudyError(
                     f"class {label}: the published split gives it no {part} cells; "
@@ -126,10 +126,10 @@ def _deal(
     counts = np.zeros((len(groups), len(classes)))
     column = pd.Index(classes).get_indexer(cells["label"])
     np.add.at(counts, (codes, column), 1)
-    # Summed by kind: a study without a published split is dealt as ever, to the bit.
-    kinds, kind = np.unique(shares, axis=0, return_inverse=True)
+    # Summed by pattern: a study without a published split is dealt as ever, to the bit.
+    patterns, pattern = np.unique(shares, axis=0, return_inverse=True)
     wanted = sum(
-        row[:, None] * counts[kind == at].sum(0) for at, row in enumerate(kinds)
+        row[:, None] * counts[pattern == at].sum(0) for at, row in enumerate(patterns)
     )
     ends = shares.cumsum(1)[:, :-1]
     near = np.maximum(1, NEAR_ENOUGH * counts.sum(0))
@@ -168,12 +168,12 @@ def _improve(
     while True:
         slope = counts @ (2 * weight * (held - wanted)).T
         enter = slope + square[:, None] - MISSING * (has @ (held == 0).T)
-        own = np.arange(len(dealt)), dealt
+        stays = np.arange(len(dealt)), dealt
         emptied = ((counts > 0) & (counts == held[dealt])).sum(1)
-        leave = -slope[own] + square + MISSING * emptied
+        leave = -slope[stays] + square + MISSING * emptied
         change = enter + leave[:, None]
         change[~legal] = np.inf
-        change[own] = 0
+        change[stays] = 0
         group, part = np.unravel_index(change.argmin(), change.shape)
         if change[group, part] > -1e-12:
             return held
@@ -188,19 +188,19 @@ def _thin(
     """Cut training cells of the thinned classes; make them as rare in the pool."""
     part, pool = part.copy(), np.ones(len(part), bool)
     for label, keep in hold_out.thin.items():
-        own = labels == label
-        train = np.flatnonzero(own & (part == "train"))
+        of_class = labels == label
+        train = np.flatnonzero(of_class & (part == "train"))
         if len(train) <= keep:
             continue
         stream = random_stream(seed, "hold_out", "thin", label)
         train = stream.permutation(train)
         part[train[keep:]] = "thinned"
-        pool[own] = False
+        pool[of_class] = False
         pool[train[:keep]] = True
         # Test and validation cells fill the rest of the pool in their proportion.
         rest = round(keep / hold_out.train) - keep
         for name in PARTS[1:]:
-            held = np.flatnonzero(own & (part == name))
+            held = np.flatnonzero(of_class & (part == name))
             share = getattr(hold_out, name) / (hold_out.test + hold_out.validation)
             pool[stream.permutation(held)[: round(rest * share)]] = True
     return part, pool

@@ -25,10 +25,10 @@ def draw_parents(labels, wanted: dict[str, int], stream) -> np.ndarray:
     """Rows of the cells to be copied, int [M], class by class, each as often as any."""
     drawn = []
     for label, count in wanted.items():
-        own = np.flatnonzero(labels == label)
-        rounds = -(-count // max(1, len(own)))
-        copies = [stream.permutation(own) for _ in range(rounds)]
-        drawn.append(np.concatenate([*copies, own[:0]])[:count])
+        members = np.flatnonzero(labels == label)
+        rounds = -(-count // max(1, len(members)))
+        copies = [stream.permutation(members) for _ in range(rounds)]
+        drawn.append(np.concatenate([*copies, members[:0]])[:count])
     return np.concatenate(drawn)
 
 
@@ -80,14 +80,14 @@ def plan_smote(
     """
     mixes = []
     for label, count in wanted.items():
-        own = np.flatnonzero(labels == label)
+        members = np.flatnonzero(labels == label)
         if not count:
             continue
-        near = _neighbours_within(features, own, neighbours)
+        near = _neighbours_within(features, members, neighbours)
         drawn = streams[label].choice(near.size, size=count)
         parent, column = np.divmod(drawn, near.shape[1])
         step = streams[label].uniform(size=count)
-        mixes.append(Mixes(own[parent], own[near[parent, column]], step))
+        mixes.append(Mixes(members[parent], members[near[parent, column]], step))
     return _join(mixes)
 
 
@@ -106,20 +106,20 @@ def plan_adasyn(
     everyone = _index_neighbours(features, neighbours)
     mixes = []
     for label, count in wanted.items():
-        own = np.flatnonzero(labels == label)
+        members = np.flatnonzero(labels == label)
         if not count:
             continue
-        around = everyone.kneighbors(features[own], return_distance=False)[:, 1:]
+        around = everyone.kneighbors(features[members], return_distance=False)[:, 1:]
         foreign = (labels[around] != label).mean(1)
         if not foreign.sum():
             print(f"{label}: no cell has neighbours of other classes, even amounts")
-            foreign = np.ones(len(own))
+            foreign = np.ones(len(members))
         amounts = apportion(foreign / foreign.sum(), count)
-        near = _neighbours_within(features, own, neighbours)
-        parent = np.repeat(np.arange(len(own)), amounts)
+        near = _neighbours_within(features, members, neighbours)
+        parent = np.repeat(np.arange(len(members)), amounts)
         column = streams[label].choice(near.shape[1], size=count)
         step = streams[label].uniform(size=count)
-        mixes.append(Mixes(own[parent], own[near[parent, column]], step))
+        mixes.append(Mixes(members[parent], members[near[parent, column]], step))
     return _join(mixes)
 
 
@@ -177,15 +177,15 @@ def oversample_cells(
     return rows[mixes.parent]
 
 
-def _neighbours_within(features, own: np.ndarray, neighbours: int) -> np.ndarray:
-    """Nearest cells of each cell within its class, int [len(own), k], best first.
+def _neighbours_within(features, members: np.ndarray, neighbours: int) -> np.ndarray:
+    """Nearest cells of each cell within its class, int [len(members), k], best first.
 
     A class smaller than asked gives all it has; a lone cell is its own neighbour.
     """
-    if len(own) == 1:
+    if len(members) == 1:
         return np.zeros((1, 1), int)
-    search = _index_neighbours(features[own], neighbours)
-    return search.kneighbors(features[own], return_distance=False)[:, 1:]
+    search = _index_neighbours(features[members], neighbours)
+    return search.kneighbors(features[members], return_distance=False)[:, 1:]
 
 
 def _index_neighbours(features: np.ndarray, neighbours: int):

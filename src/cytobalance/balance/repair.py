@@ -26,25 +26,25 @@ def repair_deal(
     StudyError where no deal exists.
     """
     traits = np.hstack([counts > 0, legal])
-    kinds, kind = np.unique(traits, axis=0, return_inverse=True)
-    now = np.zeros((len(kinds), len(names)))
-    np.add.at(now, (kind, dealt), 1)
-    found = _search(now, kinds[:, : len(classes)], kinds[:, len(classes) :])
-    if found.x is None:
+    patterns, pattern = np.unique(traits, axis=0, return_inverse=True)
+    now = np.zeros((len(patterns), len(names)))
+    np.add.at(now, (pattern, dealt), 1)
+    solution = _search(now, patterns[:, : len(classes)], patterns[:, len(classes) :])
+    if solution.x is None:
         held = np.stack([counts[dealt == p].sum(0) for p in range(len(names))])
         part, label = np.argwhere(held == 0)[0]
         raise StudyError(
             f"class {classes[label]}: no deal of whole groups "
-            f"{'exists' if found.status == 2 else 'was found'} that gives it "
+            f"{'exists' if solution.status == 2 else 'was found'} that gives it "
             f"{names[part]} cells and every other class cells of every part, since "
             "groups hold several classes or keep a published part; add cells of other "
             "subjects, leave the class out of merge.classes, or let groups of a "
             "published split go anywhere (hold_out.published: ignore)"
         )
-    goal = found.x[: now.size].round().astype(int).reshape(now.shape)
+    goal = solution.x[: now.size].round().astype(int).reshape(now.shape)
     repaired = dealt.copy()
-    for at in range(len(kinds)):
-        members = np.flatnonzero(kind == at)
+    for at in range(len(patterns)):
+        members = np.flatnonzero(pattern == at)
         homeless = []
         for part in range(len(names)):
             homeless.extend(members[dealt[members] == part][goal[at, part] :])
@@ -60,9 +60,9 @@ def _search(now: np.ndarray, has: np.ndarray, open_to: np.ndarray) -> OptimizeRe
     open_to: legal parts of each kind [K, parts]. `x` starts with the new [K, parts].
     """
     # Variables: groups of each kind in each part, then those that came new to it.
-    size, (kinds, parts) = now.size, now.shape
+    size, (patterns, parts) = now.size, now.shape
     each, none = sparse.eye_array(size), np.full(size, np.inf)
-    whole = sparse.kron(sparse.eye_array(kinds), np.ones((1, parts)))
+    whole = sparse.kron(sparse.eye_array(patterns), np.ones((1, parts)))
     served = sparse.kron(has.T.astype(float), sparse.eye_array(parts))
     return milp(
         np.repeat([0.0, 1.0], size),

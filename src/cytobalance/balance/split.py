@@ -93,11 +93,11 @@ def _cut(table: pd.DataFrame, study: Study, protocol: str) -> pd.DataFrame:
     target = class_target(study.generate.target, protocol, study.hold_out.train)
     keep = np.ones(len(table), bool)
     for label in study.classes:
-        own = (table["label"] == label).to_numpy()
+        of_class = (table["label"] == label).to_numpy()
         if protocol == "heldout":
-            own = own & (table["part"] == "train").to_numpy()
+            of_class = of_class & (table["part"] == "train").to_numpy()
         stream = random_stream(study.study.seed, "split", protocol, "cut", label)
-        keep[stream.permutation(np.flatnonzero(own))[target:]] = False
+        keep[stream.permutation(np.flatnonzero(of_class))[target:]] = False
     return table[keep]
 
 
@@ -105,11 +105,11 @@ def _deal_by_image(labels: np.ndarray, study: Study, balancer: str) -> np.ndarra
     """Parts by the study's fractions within each class, image by image."""
     part = np.empty(len(labels), dtype=object)
     for label in study.classes:
-        own = np.flatnonzero(labels == label)
+        members = np.flatnonzero(labels == label)
         stream = random_stream(study.study.seed, "split", "paper", balancer, label)
-        train = round(len(own) * study.hold_out.train)
-        test = round(len(own) * (study.hold_out.train + study.hold_out.test))
-        ends = np.split(stream.permutation(own), [train, test])
+        train = round(len(members) * study.hold_out.train)
+        test = round(len(members) * (study.hold_out.train + study.hold_out.test))
+        ends = np.split(stream.permutation(members), [train, test])
         for name, rows in zip(PARTS, ends, strict=True):
             part[rows] = name
     return part

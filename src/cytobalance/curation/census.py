@@ -31,8 +31,8 @@ def take_census(
     classes = _count(cells["label"], study.classes)
     ingested = int((rejected["stage"] == "ingest").sum())
     by_source = count_by_source(study, cells)
-    own = {*table["published_type"], *table["type"]} - set(TYPES)
-    types = (*TYPES, *sorted(own))
+    own_types = {*table["published_type"], *table["type"]} - set(TYPES)
+    types = (*TYPES, *sorted(own_types))
     return {
         "simulated": study.simulated,
         "files": {
@@ -124,13 +124,13 @@ def warn_of_spellings(cells: pd.DataFrame) -> list[str]:
 
     They differ in capitals, blanks or leading zeros alone: a patient torn in two leaks.
     """
-    known = cells.loc[cells["subject"] != "", ["source", "subject"]].drop_duplicates()
-    plain = known["subject"].str.casefold()
+    named = cells.loc[cells["subject"] != "", ["source", "subject"]].drop_duplicates()
+    plain = named["subject"].str.casefold()
     plain = plain.str.replace(r"\s+|(?<!\d)0+(?=\d)", "", regex=True)
     return [
         f"subjects of {source} that may be one patient, but count as several: "
         + ", ".join(map(repr, sorted(subjects)))
-        for (source, _), subjects in known["subject"].groupby([known["source"], plain])
+        for (source, _), subjects in named["subject"].groupby([named["source"], plain])
         if len(subjects) > 1
     ]
 

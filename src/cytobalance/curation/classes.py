@@ -8,5 +8,5 @@ def name_classes(types: pd.Series, classes: dict[str, tuple[str, ...]]) -> pd.Se
 
     classes: class -> types.
     """
-    class_of = {kind: label for label, kinds in classes.items() for kind in kinds}
-    return types.map(lambda kind: class_of.get(kind, f"type {kind}"))
+    class_of = {name: label for label, names in classes.items() for name in names}
+    return types.map(lambda name: class_of.get(name, f"type {name}"))

@@ -23,14 +23,14 @@ def name_groups(
     row_of = pd.Series(np.arange(count), pd.MultiIndex.from_frame(cells[CELL]))
     subject = (cells["source"] + "/" + cells["subject"]).where(cells["subject"] != "")
     node, subjects = pd.factorize(subject)
-    known = np.flatnonzero(node >= 0)
+    listed = np.flatnonzero(node >= 0)
 
     # Nodes: every cell, then every subject, then every cluster.
     cluster, names = pd.factorize(clusters["cluster"])
     members = _rows(row_of, clusters[CELL])
-    a = [known, members, _rows(row_of, pairs[["source_a", "file_a"]])]
+    a = [listed, members, _rows(row_of, pairs[["source_a", "file_a"]])]
     b = [
-        count + node[known],
+        count + node[listed],
         count + len(subjects) + cluster,
         _rows(row_of, pairs[["source_b", "file_b"]]),
     ]

@@ -19,13 +19,13 @@ def check_clusters(
     relabelled: pd.DataFrame, clusters: pd.DataFrame, pairs: pd.DataFrame
 ) -> None:
     """Refuse clusters or pairs of files that are not in data/relabelled.csv."""
-    known = pd.MultiIndex.from_frame(relabelled[CELL])
+    relabelled_files = pd.MultiIndex.from_frame(relabelled[CELL])
     for name, table, columns in (
         ("clusters", clusters, CELL),
         ("pairs", pairs, ["source_a", "file_a"]),
         ("pairs", pairs, ["source_b", "file_b"]),
     ):
-        if not pd.MultiIndex.from_frame(table[columns]).isin(known).all():
+        if not pd.MultiIndex.from_frame(table[columns]).isin(relabelled_files).all():
             path = places.DUPLICATES / f"{name}.csv"
             raise damaged(path, "names files that data/relabelled.csv does not")
     if clusters.duplicated(CELL).any():
@@ -39,13 +39,15 @@ def take_verdicts(relabelled: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFr
     `relabelled`; `stage` is "" for cells that stay.
     """
     table = relabelled.copy()
-    found = clusters.set_index(CELL)[["type", "action", "reason"]]
-    found = found.reindex(pd.MultiIndex.from_frame(table[CELL])).set_axis(table.index)
-    table["type"] = found["type"].fillna(table["type"])
+    verdicts = clusters.set_index(CELL)[["type", "action", "reason"]]
+    verdicts = verdicts.reindex(pd.MultiIndex.from_frame(table[CELL])).set_axis(
+        table.index
+    )
+    table["type"] = verdicts["type"].fillna(table["type"])
     by_expert = table["dropped"] != ""
-    by_dedup = (found["action"] == "drop") & ~by_expert
+    by_dedup = (verdicts["action"] == "drop") & ~by_expert
     table["stage"] = np.where(by_expert, "relabel", np.where(by_dedup, "dedup", ""))
-    table["reason"] = table["dropped"].where(by_expert, found["reason"].fillna(""))
+    table["reason"] = table["dropped"].where(by_expert, verdicts["reason"].fillna(""))
     return table
 
 

@@ -169,10 +169,14 @@ def register(
     2008). -1 where they do not fit or share too little.
     """
     (a, shown_a), (b, shown_b) = pictures
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    rotation = np.array(
+        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    )
     if mirrored:
-        turn[:, 1] *= -1
-    map_ = np.column_stack([turn, centres[1] - turn @ centres[0]]).astype(np.float32)
+        rotation[:, 1] *= -1
+    map_ = np.column_stack([rotation, centres[1] - rotation @ centres[0]]).astype(
+        np.float32
+    )
     a, b = a.astype(np.float32), b.astype(np.float32)
     mask = shown_b.astype(np.uint8)
     window = _window(centres[0]) * shown_a

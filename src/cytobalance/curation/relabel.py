@@ -32,8 +32,8 @@ def check_maps(maps: pd.DataFrame, cells: pd.DataFrame) -> None:
     map), or a second opinion of one annotator on one file.
     """
     published = cells.set_index(CELL)["type"]
-    known = pd.MultiIndex.from_frame(maps[CELL])
-    current = pd.Series(published.reindex(known).to_numpy(), maps.index)
+    mapped = pd.MultiIndex.from_frame(maps[CELL])
+    current = pd.Series(published.reindex(mapped).to_numpy(), maps.index)
     twice = maps.duplicated([*CELL, "annotator"], keep="first")
     problem = pd.Series("", maps.index)
     # The last one set wins, so the most basic problem comes last.
@@ -64,8 +64,8 @@ def check_maps(maps: pd.DataFrame, cells: pd.DataFrame) -> None:
 
 def check_origin(relabelled: pd.DataFrame, ingested: list[pd.DataFrame]) -> None:
     """Refuse a data/relabelled.csv of other cells than the sources' cells.csv hold."""
-    known = pd.concat(ingested)[CELL]
-    if not np.array_equal(relabelled[CELL], known):
+    ingested_cells = pd.concat(ingested)[CELL]
+    if not np.array_equal(relabelled[CELL], ingested_cells):
         raise damaged(places.RELABELLED, "belongs to other cells than data/ingested")
 
 

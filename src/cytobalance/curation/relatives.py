@@ -46,8 +46,8 @@ def relate(
     rows = np.flatnonzero(~pd.Series(names).duplicated())
     aspects = (cells["width"] / cells["height"]).to_numpy()[rows]
     (first, second, score), empty = find_relatives(previews, rows, aspects)
-    known = pd.MultiIndex.from_frame(pairs[["a", "b"]])
-    new = ~pd.MultiIndex.from_arrays([first, second]).isin(known)
+    copies_found = pd.MultiIndex.from_frame(pairs[["a", "b"]])
+    new = ~pd.MultiIndex.from_arrays([first, second]).isin(copies_found)
     table = pd.DataFrame({"kind": "related", "a": first, "b": second})[new]
     table["correlation"] = score[new]
     for side in ("a", "b"):
@@ -78,10 +78,10 @@ class Relations:
         """previews: uint8 [N, 64, 64], read at `rows`; aspects: of these frames."""
         self.previews, self.rows, self.aspects = previews, rows, aspects
         starts = range(0, len(rows), CHUNK)
-        found = _map_threads(self._describe, starts, "describing previews")
+        described = _map_threads(self._describe, starts, "describing previews")
         self.all = Descriptions(
             *(
-                np.concatenate([getattr(part, name) for part in found])
+                np.concatenate([getattr(part, name) for part in described])
                 for name in ("centres", "rings", "weight")
             )
         )
@@ -156,8 +156,8 @@ def _link(relations: Relations, places: np.ndarray) -> Pairs:
     first, second = _find_candidates(relations.all, places)
     count = len(relations.rows)
     links = np.zeros((3, 0))
-    for turn in range(first.shape[1]):
-        a, b = first[:, turn], second[:, turn]
+    for column in range(first.shape[1]):
+        a, b = first[:, column], second[:, column]
         a, b = a[b >= 0], b[b >= 0]
         part = connect(count, *links[:2].astype(int))
         apart = part[a] != part[b]
@@ -226,12 +226,12 @@ def _compare_with_witnesses(
     """Best correlation of each member with its hub, or with others like the hub."""
     score = relations.compare(members, hub)
     sure = np.flatnonzero(score >= LEAST_DETAIL)
-    for turn in range(WITNESSES - 1):
+    for number in range(WITNESSES - 1):
         doubtful = np.flatnonzero(score < LEAST_DETAIL)
         witness = []
         for at in doubtful:
             there = sure[hub[sure] == hub[at]]
-            witness.append(members[there[turn % len(there)]] if len(there) else -1)
+            witness.append(members[there[number % len(there)]] if len(there) else -1)
         witness = np.array(witness, int)
         asked = witness >= 0
         doubtful, witness = doubtful[asked], witness[asked]

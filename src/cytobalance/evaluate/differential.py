@@ -66,13 +66,13 @@ def _of_whole(predictions, share, blasts, settings, stream) -> dict[str, Any]:
     """Shares of all cells; those of blasts with intervals, over whole groups."""
     table = soft_confusion(predictions.label, predictions.group, share)
     true, predicted = shares(table.sum(0))
-    found = {
+    counts = {
         "true": true,
         "predicted": predicted,
         "absolute_error": np.abs(predicted - true).mean(),
     }
     if not blasts:
-        return found | {"blasts": None}
+        return counts | {"blasts": None}
     seen = _blasts(table.sum(0), blasts)
     edges = {name: [np.nan, np.nan] for name in seen}
     if predictions.group.any():
@@ -82,10 +82,10 @@ def _of_whole(predictions, share, blasts, settings, stream) -> dict[str, Any]:
             for name, draws in _blasts(drawn, blasts).items()
         }
         edges["predicted"] = np.clip(edges["predicted"], 0, 1)
-    found["blasts"] = {"true": seen["true"]} | {
+    counts["blasts"] = {"true": seen["true"]} | {
         name: [seen[name], *edges[name]] for name in ("predicted", "error")
     }
-    return found
+    return counts
 
 
 def _resample(table: np.ndarray, resamples: int, stream) -> np.ndarray:
@@ -111,13 +111,13 @@ def _by_subject(predictions, share, subject, large, blasts) -> dict[str, Any] | 
     kept = code >= 0
     table = soft_confusion(predictions.label[kept], code[kept], share[kept])
     true, predicted = shares(table)
-    found = _agree(predicted - true)
+    agreement = _agree(predicted - true)
     if blasts:
         mine = _blasts(table, blasts)
-        found["blasts"] = _agree(mine["error"]) | {
+        agreement["blasts"] = _agree(mine["error"]) | {
             name: mine[name] for name in ("true", "predicted")
         }
-    return found
+    return agreement
 
 
 def _agree(difference: np.ndarray) -> dict[str, np.ndarray]:

@@ -112,10 +112,10 @@ def _ranking(predictions: Predictions) -> dict[str, list[float | None]]:
     scores: dict[str, list[float | None]] = {"auroc": [], "average_precision": []}
     measures = (roc_area, average_precision)
     for i in range(len(predictions.classes)):
-        own = predictions.label == i
+        of_class = predictions.label == i
         for key, measure in zip(scores, measures, strict=True):
-            if own.any() and not own.all():
-                each = [measure(own, p[:, i]) for p in predictions.probability]
+            if of_class.any() and not of_class.all():
+                each = [measure(of_class, p[:, i]) for p in predictions.probability]
                 scores[key].append(float(np.mean(each)))
             else:
                 scores[key].append(None)

@@ -135,8 +135,8 @@ def imagined_confusion(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     right, wrong: float [B, C].
     """
     n = right.shape[-1]
-    own = np.eye(n)
-    return right[..., None] * own + wrong[..., None] * (1 - own) / max(1, n - 1)
+    same = np.eye(n)
+    return right[..., None] * same + wrong[..., None] * (1 - same) / max(1, n - 1)
 
 
 def mean_over_drawn_trials(

@@ -47,10 +47,10 @@ def rank_class(
     test cells, their intervals those of proportions (Wilson, as of recall).
     """
     i = test.classes.index(label)
-    own = test.label == i
-    if not own.any() or own.all() or (validation.label == i).all():
+    of_class = test.label == i
+    if not of_class.any() or of_class.all() or (validation.label == i).all():
         return None
-    found = _rank(test, i, settings, stream)
+    scores = _rank(test, i, settings, stream)
     chosen = validation.label == i
     thresholds = np.array(
         [
@@ -59,12 +59,14 @@ def rank_class(
         ]
     )
     called = test.probability[:, :, i] > thresholds[:, None]
-    effect = design_effect((called == own).mean(0), own.astype(int), test.group)
-    rates = called[:, own].mean(), 1 - called[:, ~own].mean()
-    cells = np.array([own.sum(), (~own).sum()]) / effect
+    effect = design_effect(
+        (called == of_class).mean(0), of_class.astype(int), test.group
+    )
+    rates = called[:, of_class].mean(), 1 - called[:, ~of_class].mean()
+    cells = np.array([of_class.sum(), (~of_class).sum()]) / effect
     edges = wilson(np.array(rates), cells, settings.confidence)
     on_validation = validation.probability[:, :, i] > thresholds[:, None]
-    return found | {
+    return scores | {
         "thresholds": thresholds,
         "sensitivity": [rates[0], *edges[0]],
         "specificity": [rates[1], *edges[1]],
@@ -91,20 +93,20 @@ def choose_threshold(others: np.ndarray, specificity: float) -> float:
     return rounded if rounded >= value else float(f"{rounded + step:.4g}")
 
 
-def trace_curve(probability: np.ndarray, own: np.ndarray) -> dict[str, np.ndarray]:
+def trace_curve(probability: np.ndarray, of_class: np.ndarray) -> dict[str, np.ndarray]:
     """The two curves of a class in one table: columns of at most POINTS numbers.
 
-    probability: float [N]; own: bool [N]. A point is what cells with at least this
+    probability: float [N]; of_class: bool [N]. A point is what cells with at least this
     probability are: sensitivity (the recall), specificity and precision. Only points
     where the receiver operating characteristic turns are kept.
     """
     from sklearn.metrics import roc_curve
 
-    alarm, hit, threshold = roc_curve(own, probability, drop_intermediate=True)
+    alarm, hit, threshold = roc_curve(of_class, probability, drop_intermediate=True)
     chosen = np.linspace(1, len(hit) - 1, min(POINTS, len(hit) - 1))
     chosen = chosen.round().astype(int)  # the first point names no cell at all
     alarm, hit, threshold = alarm[chosen], hit[chosen], threshold[chosen]
-    hits, alarms = hit * own.sum(), alarm * (~own).sum()
+    hits, alarms = hit * of_class.sum(), alarm * (~of_class).sum()
     columns = {
         "threshold": threshold,
         "sensitivity": hit,
@@ -120,21 +122,21 @@ def _rank(
     """Average precision and area under the ROC curve of class i, with intervals."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    own = predictions.label == i
+    of_class = predictions.label == i
     measures = {"average_precision": average_precision_score, "auroc": roc_auc_score}
     seen = {
-        name: np.array([score(own, p[:, i]) for p in predictions.probability])
+        name: np.array([score(of_class, p[:, i]) for p in predictions.probability])
         for name, score in measures.items()
     }
     if not predictions.group.any():  # one patient shows nothing of how they differ
         return {name: [v.mean(), np.nan, np.nan] for name, v in seen.items()}
     drawn = _resample(predictions, i, settings.resamples, stream)
-    found = {}
+    scores = {}
     for name, values in seen.items():
         draws = mean_over_drawn_trials(drawn[name], values, stream)
         edges = centred_limits(draws, values.mean(), settings.confidence)
-        found[name] = [values.mean(), *np.clip(edges, 0, 1)]
-    return found
+        scores[name] = [values.mean(), *np.clip(edges, 0, 1)]
+    return scores
 
 
 def _resample(
@@ -144,35 +146,36 @@ def _resample(
 
     The imagined cells of the class stand before all others and behind them.
     """
-    own = predictions.label == i
+    of_class = predictions.label == i
     orders = [np.argsort(-p[:, i], kind="stable") for p in predictions.probability]
     draws: dict[str, list] = {"average_precision": [], "auroc": []}
     groups = predictions.group.max() + 1
     for weights, right, wrong in draw_test_sets(
         groups, np.array([True]), resamples, LEVEL, stream
     ):
-        found = []
+        drawn = []
         for order, p in zip(orders, predictions.probability, strict=True):
             table = np.hstack([right, weights[:, predictions.group[order]], wrong])
             ranked = np.concatenate([[2.0], p[order, i], [-1.0]])
-            mine = np.concatenate([[True], own[order], [True]])
-            found.append(weighted_scores(ranked, mine, table))
+            mine = np.concatenate([[True], of_class[order], [True]])
+            drawn.append(weighted_scores(ranked, mine, table))
         for name in draws:
-            draws[name].append(np.stack([f[name] for f in found], 1))
+            draws[name].append(np.stack([f[name] for f in drawn], 1))
     return {name: np.concatenate(chunks) for name, chunks in draws.items()}
 
 
 def weighted_scores(
-    ranked: np.ndarray, own: np.ndarray, weights: np.ndarray
+    ranked: np.ndarray, of_class: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Average precision and area under the ROC curve: float [B], as scikit-learn's.
 
-    ranked: float [N], probabilities in falling order; own: bool [N]; weights: float
-    [B, N], of the cells in B test sets, which scikit-learn would take one at a time.
+    ranked: float [N], probabilities in falling order; of_class: bool [N]; weights:
+    float [B, N], of the cells in B test sets, which scikit-learn would take one at a
+    time.
     """
     last = np.flatnonzero(np.append(np.diff(ranked) != 0, True))  # ties count together
-    hits = np.cumsum(weights * own, axis=1)[:, last]
-    alarms = np.cumsum(weights * ~own, axis=1)[:, last]
+    hits = np.cumsum(weights * of_class, axis=1)[:, last]
+    alarms = np.cumsum(weights * ~of_class, axis=1)[:, last]
     steps = np.diff(hits, axis=1, prepend=0)
     precision = hits / (hits + alarms)
     widths = np.diff(alarms, axis=1, prepend=0)

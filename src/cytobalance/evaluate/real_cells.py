@@ -49,19 +49,19 @@ def describe_real_cells(
 
 def _rank_rare(test, validation, rare, settings, seed, key) -> dict[str, Any]:
     """Ranking of each rare class, by single trials and by all trials together."""
-    found: dict[str, Any] = {"specificity": settings.specificity}
-    kinds = {"trials": (test, validation)}
-    kinds["together"] = test.ensemble, validation.ensemble
-    for kind, (judged, chosen_on) in kinds.items():
-        found[kind] = {}
+    rankings: dict[str, Any] = {"specificity": settings.specificity}
+    judges = {"trials": (test, validation)}
+    judges["together"] = test.ensemble, validation.ensemble
+    for kind, (judged, chosen_on) in judges.items():
+        rankings[kind] = {}
         for label in rare:
             stream = random_stream(seed, "evaluate", key, "ranking", kind, label)
             ranked = rank_class(judged, chosen_on, label, settings, stream)
             if ranked:
-                found[kind][label] = ranked
-    for label, ranked in found["together"].items():
+                rankings[kind][label] = ranked
+    for label, ranked in rankings["together"].items():
         i = test.classes.index(label)
-        own = test.label == i
+        of_class = test.label == i
         ranked["threshold"] = ranked.pop("thresholds")[0]
-        ranked["curve"] = trace_curve(test.ensemble.probability[0, :, i], own)
-    return found
+        ranked["curve"] = trace_curve(test.ensemble.probability[0, :, i], of_class)
+    return rankings

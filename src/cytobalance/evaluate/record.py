@@ -20,7 +20,7 @@ def list_misses(predictions: Predictions) -> dict[str, Any]:
     """
     rows = []
     for trial, cell in np.argwhere(~predictions.right):
-        said, true = predictions.predicted[trial, cell], predictions.label[cell]
+        predicted, true = predictions.predicted[trial, cell], predictions.label[cell]
         p = predictions.probability[trial, cell]
         rows.append(
             [
@@ -28,8 +28,8 @@ def list_misses(predictions: Predictions) -> dict[str, Any]:
                 predictions.cell_id[cell],
                 predictions.origin[cell],
                 int(true),
-                int(said),
-                round(float(p[said]), 3),
+                int(predicted),
+                round(float(p[predicted]), 3),
                 round(float(p[true]), 3),
             ]
         )
@@ -41,8 +41,8 @@ def list_hits(predictions: Predictions, stream: np.random.Generator) -> dict[str
     """A few cells of each class that the first trial names rightly, drawn by chance."""
     rows = []
     for i in range(len(predictions.classes)):
-        own = np.flatnonzero(predictions.right[0] & (predictions.label == i))
-        for cell in np.sort(stream.permutation(own)[:HITS]):
+        right = np.flatnonzero(predictions.right[0] & (predictions.label == i))
+        for cell in np.sort(stream.permutation(right)[:HITS]):
             confidence = float(predictions.probability[0, cell, i])
             rows.append([predictions.cell_id[cell], i, round(confidence, 3)])
     return {"columns": ["cell_id", "label", "p_label"], "rows": rows}

@@ -127,8 +127,8 @@ def paired_gains(
         edges = _find_limits(np.stack([d[key] for d in drawn], 1), confidence)
         for i, (name, reference) in enumerate(pairs):
             value = seen[name][key] - seen[reference][key]
-            own = {limit: values[i].tolist() for limit, values in edges.items()}
-            gains[name, reference][key] = {"value": value.tolist()} | own
+            ends = {limit: values[i].tolist() for limit, values in edges.items()}
+            gains[name, reference][key] = {"value": value.tolist()} | ends
     return gains
 
 

@@ -59,8 +59,8 @@ def table_gains(results: Results) -> pd.DataFrame:
     """
     gains = {
         (classifier, balancer, BASELINE): gain
-        for classifier, found in results.gains.items()
-        for balancer, gain in found.items()
+        for classifier, over_plain in results.gains.items()
+        for balancer, gain in over_plain.items()
     } | {(results.classifier, *pair): g for pair, g in results.against_cheap.items()}
     limits = ("value", "low", "high", "joint_low", "joint_high")
     data = "simulated" if results.simulated else "real"
@@ -83,13 +83,13 @@ def table_ranking(results: Results) -> pd.DataFrame:
             *key,
             label,
             kind,
-            *(value for score in scores for value in found[score]),
-            found["validation_sensitivity"],
-            found["validation_specificity"],
+            *(value for score in scores for value in ranked[score]),
+            ranked["validation_sensitivity"],
+            ranked["validation_specificity"],
         ]
         for key, record in results.records.items()
         for kind in ("trials", "together")
-        for label, found in record.get("ranking", {}).get(kind, {}).items()
+        for label, ranked in record.get("ranking", {}).get(kind, {}).items()
     ]
     limits = [f"{score}{end}" for score in scores for end in ("", "_low", "_high")]
     names = [*KEYS, "label", "of", *limits]
@@ -106,13 +106,13 @@ def table_differential(results: Results) -> pd.DataFrame:
             *key,
             way,
             label,
-            found[way]["whole"]["true"][i],
-            found[way]["whole"]["predicted"][i],
-            found["subjects"],
-            *(_of_subjects(found[way], name, i) for name in agreement),
+            counted[way]["whole"]["true"][i],
+            counted[way]["whole"]["predicted"][i],
+            counted["subjects"],
+            *(_of_subjects(counted[way], name, i) for name in agreement),
         ]
         for key, record in results.records.items()
-        if (found := record.get("differential"))
+        if (counted := record.get("differential"))
         for way in ("counted", "summed")
         for i, label in enumerate(record["classes"])
     ]
@@ -120,8 +120,8 @@ def table_differential(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*KEYS, *names])
 
 
-def _of_subjects(found: dict, name: str, i: int) -> float | None:
-    return found["by_subject"][name][i] if found["by_subject"] else None
+def _of_subjects(counted: dict, name: str, i: int) -> float | None:
+    return counted["by_subject"][name][i] if counted["by_subject"] else None
 
 
 def table_sources(results: Results) -> pd.DataFrame:
@@ -129,8 +129,8 @@ def table_sources(results: Results) -> pd.DataFrame:
     rows = [
         [_data(record), *key, source, label, *recall]
         for key, record in results.records.items()
-        for source, found in record.get("by_source", {}).items()
-        for label, recall in found["recall"].items()
+        for source, scores in record.get("by_source", {}).items()
+        for label, recall in scores["recall"].items()
     ]
     return pd.DataFrame(
         rows, columns=[*KEYS, "source", "label", "recall", "low", "high"]

@@ -89,9 +89,9 @@ def _gains(results: Results, classifier: str) -> dict[str, Any]:
 def _flattery(results: Results, classifier: str) -> dict[str, dict[str, Any]]:
     """By how much the papers' protocol flatters, or its scores where it is alone."""
     blocks: dict[str, dict[str, Any]] = {}
-    if found := results.optimism[classifier]:
-        blocks["optimism"] = {name: value["value"] for name, value in found.items()}
-        left_out = {n: ", ".join(v["left_out"]) for n, v in found.items()}
+    if optimism := results.optimism[classifier]:
+        blocks["optimism"] = {name: value["value"] for name, value in optimism.items()}
+        left_out = {n: ", ".join(v["left_out"]) for n, v in optimism.items()}
         if any(left_out.values()):
             blocks["optimism_without"] = {n: v for n, v in left_out.items() if v}
     elif records := select_records(results.records, "paper", classifier):

@@ -77,11 +77,11 @@ def _add_neighbour(dyes, style: Style, centre, radius: float, rng) -> None:
     """One more white cell, beside the central one and never over it."""
     um = 1 / style.camera.um_per_pixel
     form = MORPHOLOGY[_NEIGHBOURS[rng.integers(len(_NEIGHBOURS))]]
-    own = 0.5 * um * draw_trait(form.diameter, rng)
+    size = 0.5 * um * draw_trait(form.diameter, rng)
     angle = rng.uniform(0, 2 * np.pi)
-    distance = radius + own * rng.uniform(1.0, 1.6) + 0.8 * um
+    distance = radius + size * rng.uniform(1.0, 1.6) + 0.8 * um
     place = centre + distance * np.array([np.cos(angle), np.sin(angle)])
-    _add_cell(dyes, form, place, own, style, rng)
+    _add_cell(dyes, form, place, size, style, rng)
 
 
 def _add_cell(dyes, form: Morphology, centre, radius: float, style: Style, rng) -> None:

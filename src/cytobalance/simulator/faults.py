@@ -70,8 +70,8 @@ def plant_faults(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
             "is mislabelled or in two classes; set mislabelled and cross_class to 0"
         )
     _correct_as_paper(cells, rng)
-    for turn in range(faults.mislabelled):
-        _mislabel(cells, smears[turn % len(smears)], rng)
+    for number in range(faults.mislabelled):
+        _mislabel(cells, smears[number % len(smears)], rng)
     extra: list[dict] = []
     for fault, count in (
         ("exact_copy", faults.exact_copies),
@@ -79,19 +79,19 @@ def plant_faults(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
         ("unreadable", faults.unreadable),
     ):
         taken = {*(row["of"] for row in extra), *cells["of"]}
-        for turn in range(count):
-            source = sources[turn % len(sources)]
+        for number in range(count):
+            source = sources[number % len(sources)]
             if fault == "exact_copy" and layouts[source] == "cnmc":
                 if not cnmc.plant_copy(cells, source, rng):
                     raise _too_many(source)
                 continue
             row = _pick(cells, source, taken, rng)
-            row |= {"fault": fault, "of": row["key"], "key": f"{fault}/{turn}"}
+            row |= {"fault": fault, "of": row["key"], "key": f"{fault}/{number}"}
             taken.add(row["of"])
             if fault == "near_copy":
                 row |= _recrop(rng)
             if fault == "unreadable":
-                row |= {"of": "", "damage": DAMAGES[turn % len(DAMAGES)]}
+                row |= {"of": "", "damage": DAMAGES[number % len(DAMAGES)]}
             extra.append(row)
     extra += _cross_classes(cells, faults.cross_class, rng)
     return pd.concat([cells, pd.DataFrame(extra)], ignore_index=True)
@@ -118,13 +118,17 @@ def _mislabel(cells: pd.DataFrame, source: str, rng: np.random.Generator) -> Non
         raise _too_many(source)
     codes = CODES[sound["layout"].iloc[0]].values()
     held = set(sound["type"])
-    legal = [(said, true) for said, true in MISTAKES if said in codes and true in held]
+    legal = [
+        (published, true)
+        for published, true in MISTAKES
+        if published in codes and true in held
+    ]
     if not legal:
         return
-    said, true = legal[rng.integers(len(legal))]
+    published, true = legal[rng.integers(len(legal))]
     rows = sound.index[sound["type"].eq(true)]
     row = rows[rng.integers(len(rows))]
-    cells.loc[row, ["published", "fault"]] = said, "mislabelled"
+    cells.loc[row, ["published", "fault"]] = published, "mislabelled"
 
 
 def _too_many(source: str) -> StudyError:
@@ -159,22 +163,22 @@ def _cross_classes(
     Both are extra, since curation must leave both out until an expert speaks.
     """
     rows: list[dict] = []
-    for turn in range(count):
-        true, said, legal = _first_held(cells)
+    for number in range(count):
+        true, published, legal = _first_held(cells)
         if not len(legal):
             break
         cell = cells.loc[legal[rng.integers(len(legal))]].to_dict()
-        key = f"cross_class/{turn}"
-        cell |= {"scene": f"{true}/cross-{turn}", "fault": "cross_class"}
+        key = f"cross_class/{number}"
+        cell |= {"scene": f"{true}/cross-{number}", "fault": "cross_class"}
         rows.append(cell | {"key": key, "published": true})
-        rows.append(cell | {"key": f"{key}/copy", "published": said, "of": key})
+        rows.append(cell | {"key": f"{key}/copy", "published": published, "of": key})
     return rows
 
 
 def _first_held(cells: pd.DataFrame) -> tuple[str, str, pd.Index]:
     """The first of CROSS_CLASS that `cells` hold: truth, other type, rows."""
-    for layout, true, said in CROSS_CLASS:
+    for layout, true, published in CROSS_CLASS:
         legal = cells.index[cells["layout"].eq(layout) & cells["type"].eq(true)]
         if len(legal):
-            return true, said, legal
+            return true, published, legal
     return "", "", pd.Index([])

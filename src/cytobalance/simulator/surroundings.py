@@ -51,11 +51,11 @@ def _add_red_cell(field, place, radius: float, style: Style, rng) -> None:
     if x0 >= x1 or y0 >= y1:
         return
     oval = np.exp(0.05 * rng.normal())
-    turn = rng.uniform(0, np.pi)
+    angle = rng.uniform(0, np.pi)
     x = (np.arange(x0, x1, dtype=np.float32) - np.float32(place[0]))[None, :]
     y = (np.arange(y0, y1, dtype=np.float32) - np.float32(place[1]))[:, None]
-    u = (x * np.cos(turn) + y * np.sin(turn)) * (oval / radius)
-    v = (y * np.cos(turn) - x * np.sin(turn)) / (oval * radius)
+    u = (x * np.cos(angle) + y * np.sin(angle)) * (oval / radius)
+    v = (y * np.cos(angle) - x * np.sin(angle)) / (oval * radius)
     square = (u * u + v * v).astype(np.float32)
     edge = np.clip((1.06 - square) * (0.22 * radius), 0, 1)
     pallor = style.pallor * rng.uniform(0.6, 1.15)

@@ -94,12 +94,12 @@ def find_public(archive: str) -> PublicSet | None:
 
 def explain_placing(layout: str, archive: str) -> str:
     """Numbered steps, in one line, to get `archive` and put it where it is found."""
-    known = find_public(archive) or next(
+    entry = find_public(archive) or next(
         (item for item in PUBLIC_SETS if item.layout == layout), None
     )
-    if known:
-        steps = [f"open {known.page} ({known.licence})", *known.steps]
-        if not known.steps:
+    if entry:
+        steps = [f"open {entry.page} ({entry.licence})", *entry.steps]
+        if not entry.steps:
             steps.append("download the archive with a browser")
     else:
         steps = ["get the archive from whoever keeps it, no public page has it"]

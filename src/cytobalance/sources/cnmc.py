@@ -42,8 +42,10 @@ def list_entries(archive: Archive) -> Iterator[Entry | Rejected]:
     for file in images:
         if item := _enter(file, rows):
             yield item
-    found = {PurePosixPath(file).name for file in images if _is_labelled(file)}
-    absent = [name for name, r in rows.items() if not {name, r["Patient_ID"]} & found]
+    labelled = {PurePosixPath(file).name for file in images if _is_labelled(file)}
+    absent = [
+        name for name, r in rows.items() if not {name, r["Patient_ID"]} & labelled
+    ]
     if rows and len(absent) == len(rows):
         raise StudyError(
             f"{archive.path.name}: holds the table of the preliminary set, but none of "

@@ -55,12 +55,12 @@ def fetch(
 
 def check_file(path: Path, checksum: str | None, size: int | None = None) -> None:
     """Raise StudyError where the file at `path` is empty or not the one expected."""
-    found = path.stat().st_size
+    bytes_found = path.stat().st_size
     name = path.name.removesuffix(".part")
-    if found == 0:
+    if bytes_found == 0:
         raise StudyError(f"{name} is empty; get it again")
-    if size is not None and found != size:
-        raise StudyError(f"{name} has {found} bytes, not {size}; get it again")
+    if size is not None and bytes_found != size:
+        raise StudyError(f"{name} has {bytes_found} bytes, not {size}; get it again")
     if checksum:
         kind, _, expected = checksum.partition(":")
         with path.open("rb") as file:
@@ -132,11 +132,11 @@ def _open_session() -> requests.Session:
 
 def _receive(session: requests.Session, url: str, part: Path, state: Path) -> bool:
     """One request; whether `part` is whole after it."""
-    start, known = _size(part), _read_validator(state, url)
+    start, validator = _size(part), _read_validator(state, url)
     # Packed transfer would make bytes uncountable.
     headers = {"Accept-Encoding": "identity"}
-    if start and known:
-        headers |= {"Range": f"bytes={start}-", "If-Range": known}
+    if start and validator:
+        headers |= {"Range": f"bytes={start}-", "If-Range": validator}
     with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
         if answer.status_code == 416:  # nothing follows: whole already, or another file
             if answer.headers.get("Content-Range") == f"bytes */{start}":
@@ -145,7 +145,9 @@ def _receive(session: requests.Session, url: str, part: Path, state: Path) -> bo
             return False
         _check_answer(url, answer)
         follows = answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-        if answer.status_code == 206 and not (follows and known == _validator(answer)):
+        if answer.status_code == 206 and not (
+            follows and validator == _validator(answer)
+        ):
             part.unlink()  # a server that ignores If-Range: begin again
             return False
         if answer.status_code == 200:

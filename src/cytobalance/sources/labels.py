@@ -45,18 +45,18 @@ def find_labels(archive: Archive, *patterns: str) -> str:
 
     Raises StudyError where there is none, or more than one.
     """
-    found = [
+    candidates = [
         file
         for file in archive.names()
         if any(PurePosixPath(file.lower()).match(pattern) for pattern in patterns)
     ]
-    if len(found) != 1:
-        named = f" ({', '.join(map(repr, found[:SHOWN]))})" if found else ""
+    if len(candidates) != 1:
+        named = f" ({', '.join(map(repr, candidates[:SHOWN]))})" if candidates else ""
         raise StudyError(
             f"{archive.path.name}: must hold one {' or '.join(patterns)}, but holds "
-            f"{len(found)}{named}; see docs/sources.md"
+            f"{len(candidates)}{named}; see docs/sources.md"
         )
-    return found[0]
+    return candidates[0]
 
 
 def read_text(archive: Archive, file: str) -> str:
@@ -133,20 +133,20 @@ def _locate(archive: Archive, labels: Labels) -> list[tuple[str | None, str]]:
     names = Names(archive.names())
     unreadable = Names({item.file for item in archive.rejected} - {*archive.names()})
     file = labels.columns[0]
-    found: list[tuple[str | None, str]] = []
+    located: list[tuple[str | None, str]] = []
     for line, row in _rows(labels):
         places = [_place(labels, text) for text in (row[file], row[file].strip())]
         if not row[file].strip():
-            found.append((f"{labels.short} line {line}", "row without a file"))
+            located.append((f"{labels.short} line {line}", "row without a file"))
         elif name := names.find(*places):
-            found.append((name, ""))
+            located.append((name, ""))
         elif unreadable.find(*places):
-            found.append((None, ""))
+            located.append((None, ""))
         else:
-            found.append((places[1], LISTED.format(labels.short)))
-    if found and all(reason for _, reason in found):
+            located.append((places[1], LISTED.format(labels.short)))
+    if located and all(reason for _, reason in located):
         raise StudyError(_explain(labels, archive.names()))
-    return found
+    return located
 
 
 def _place(labels: Labels, written: str) -> str:
@@ -196,8 +196,8 @@ def _explain(labels: Labels, names: list[str]) -> str:
     }
     hint = "paths count from the table's folder; see docs/sources.md"
     for words, form in forms.items():
-        known = {form(name) for name in held}
-        if count := sum(form(place) in known for place in places):
+        held_names = {form(name) for name in held}
+        if count := sum(form(place) in held_names for place in places):
             hint = f"compared {words} {count} would fit: write them as the files are"
             break
     return (

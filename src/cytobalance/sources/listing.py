@@ -99,10 +99,10 @@ def _number_repeats(rejected: list[Rejected], taken: set[str]) -> list[Rejected]
     """Give a name that an archive holds again a number, so that a file is one row."""
     numbered = []
     for item in rejected:
-        file, turn = item.file, 1
+        file, number = item.file, 1
         while file in taken:
-            turn += 1
-            file = f"{item.file} ({turn})"
+            number += 1
+            file = f"{item.file} ({number})"
         taken.add(file)
         numbered.append(replace(item, file=file))
     return numbered

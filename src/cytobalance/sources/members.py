@@ -87,22 +87,22 @@ class Archive:
 
         Raises StudyError where the archive as a whole is damaged.
         """
-        found: dict[str, Member] = {}
+        by_name: dict[str, Member] = {}
         try:
             for member in self._scan():
                 if reason := find_litter(member.name):
                     self.rejected.append(Rejected(member.name, reason, by_rule=True))
                     continue
-                if member.name in found:
+                if member.name in by_name:
                     reason = "duplicate member name; the last one counts, as in unzip"
                     self.rejected.append(Rejected(member.name, reason))
-                found[member.name] = member
+                by_name[member.name] = member
         except DAMAGE as error:
             raise StudyError(
                 f"{self.path.name}: damaged archive ({_in_words(error)}); "
                 "get it again, see docs/sources.md"
             ) from None
-        return dict(sorted(found.items()))
+        return dict(sorted(by_name.items()))
 
     def names(self) -> list[str]:
         """Names of all members that may be read, sorted; litter is not among them."""

@@ -55,10 +55,10 @@ def obtain(name: str, source: Source, incoming: Path, fetched: Path) -> Path:
 
 
 def _check_folder(path: Path, expected: str | None) -> None:
-    found = expected and fingerprint(path)["sha256"]
-    if found != expected:
+    sha256 = expected and fingerprint(path)["sha256"]
+    if sha256 != expected:
         raise StudyError(
-            f"{path} has the sha256 {found}, not {expected}; get it again, or correct "
+            f"{path} has the sha256 {sha256}, not {expected}; get it again, or correct "
             "`sha256` in params.yaml if this is the folder you mean"
         )
 
@@ -97,13 +97,13 @@ def take(study: Study, shelf: Path, incoming: Path, replace: bool) -> list[str]:
     lies there and `replace` is not set.
     """
     wanted = list(dict.fromkeys(s.archive for s in study.sources.values() if s.archive))
-    found = [name for name in wanted if find_path(shelf, name).exists()]
-    if not found:
+    offered = [name for name in wanted if find_path(shelf, name).exists()]
+    if not offered:
         raise StudyError(
             f"{shelf} holds none of the archives that params.yaml names: "
             + (", ".join(wanted) or "it names none, all sources are simulated")
         )
-    there = [name for name in found if os.path.lexists(find_path(incoming, name))]
+    there = [name for name in offered if os.path.lexists(find_path(incoming, name))]
     same = [
         name
         for name in there
@@ -116,12 +116,12 @@ def take(study: Study, shelf: Path, incoming: Path, replace: bool) -> list[str]:
             f"{', '.join(other)}; move it away, or replace it: "
             f"make take FROM={shelf} REPLACE=yes"
         )
-    for name in found:  # DVC would wait for a pipe for ever
+    for name in offered:  # DVC would wait for a pipe for ever
         check_content(find_path(shelf, name), follow=True)
     incoming.mkdir(parents=True, exist_ok=True)
     lines = []
     for name in wanted:
-        if name not in found:
+        if name not in offered:
             lines.append(f"{name}: not in {shelf}")
         elif name in same:
             lines.append(f"{name}: lies in {incoming} already, the same")

@@ -19,11 +19,11 @@ def survey(study: Study, incoming: Path, before: dict) -> dict:
     copy of the project for one experiment, a clone, a full disk) keeps its numbers of
     then, so that what was taken comes from DVC's cache.
     """
-    known = _found(before)
+    earlier = _found(before)
     return {
         "simulator": study.simulator.model_dump() if study.simulated else None,
         "sources": {
-            name: _describe_source(source, incoming, known.get(source.archive))
+            name: _describe_source(source, incoming, earlier.get(source.archive))
             for name, source in study.sources.items()
         },
     }
@@ -35,7 +35,7 @@ def _found(survey: dict) -> dict[str, dict | None]:
     return {s["archive"]: s["found"] for s in sources if "archive" in s}
 
 
-def _describe_source(source: Source, incoming: Path, known: dict | None) -> dict:
+def _describe_source(source: Source, incoming: Path, earlier: dict | None) -> dict:
     if source.origin == "simulated":
         return {"layout": source.layout}
     path = find_path(incoming, source.archive)
@@ -44,7 +44,7 @@ def _describe_source(source: Source, incoming: Path, known: dict | None) -> dict
         "archive": source.archive,
         "url": source.url,
         "sha256": source.sha256,
-        "found": fingerprint(path) if lies else known,
+        "found": fingerprint(path) if lies else earlier,
     }
 
 
@@ -113,38 +113,38 @@ def _check(path: Path, follow: bool) -> None:
 def explain_survey(now: dict, before: dict, incoming: Path) -> Iterator[str]:
     """A line an archive: what lies there, and whether that is new."""
     earlier = _found(before)
-    for archive, found in _found(now).items():
-        path, known = find_path(incoming, archive), earlier.get(archive)
-        if not found:
+    for archive, content in _found(now).items():
+        path, noted = find_path(incoming, archive), earlier.get(archive)
+        if not content:
             yield f"{path} is not there"
         elif not path.exists():
             yield (
                 f"{path} is not there; what was taken from it before counts: "
-                f"{_count(found)}"
+                f"{_count(content)}"
             )
-        elif known == found:
-            yield f"{path} is what was taken before: {_count(found)}"
-        elif known:
+        elif noted == content:
+            yield f"{path} is what was taken before: {_count(content)}"
+        elif noted:
             yield (
-                f"{path} is not what was taken before: {_count(found)}, not "
-                f"{_count(known)}; download takes it anew"
+                f"{path} is not what was taken before: {_count(content)}, not "
+                f"{_count(noted)}; download takes it anew"
             )
         else:
-            yield f"{path} is new: {_count(found)}"
+            yield f"{path} is new: {_count(content)}"
 
 
-def _count(found: dict) -> str:
+def _count(content: dict) -> str:
     return (
-        f"{found['files']:,} file{'s' * (found['files'] != 1)}, "
-        f"{found['bytes']:,} bytes, sha256 {found['sha256'][:12]}"
+        f"{content['files']:,} file{'s' * (content['files'] != 1)}, "
+        f"{content['bytes']:,} bytes, sha256 {content['sha256'][:12]}"
     )
 
 
 def read_survey(path: Path) -> dict:
     """The survey at `path`; {} where there is none that can be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        _found(found)
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        _found(noted)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return found
+    return noted

@@ -21,18 +21,18 @@ def find_code(scripts: Iterable[Path], top: Path) -> list[Path]:
     Imports are read from the text, those inside functions too; nothing is run. A module
     that is imported by a name made at run time is not found: name it as a script.
     """
-    found: set[Path] = set()
+    reached: set[Path] = set()
     waiting = list(scripts)
     while waiting:
         path = waiting.pop()
-        if path in found:
+        if path in reached:
             continue
-        found.add(path)
+        reached.add(path)
         for name in imported_names(path.read_text(encoding="utf-8")):
             module = top / (name.replace(".", "/") + ".py")
             if module.exists():
                 waiting.append(module)
-    return sorted(found)
+    return sorted(reached)
 
 
 def fingerprint_code(scripts: Iterable[Path], top: Path) -> list[str]:

@@ -93,14 +93,14 @@ def _processor_seconds() -> float:
 
 def _peak_memory() -> int:
     """Most bytes that this process, or one of its children, held at once."""
-    own, child = (
+    stage, child = (
         resource.getrusage(who).ru_maxrss * _RSS_UNIT
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
     with suppress(OSError):  # on Linux ru_maxrss begins with the parent's, DVC's
         status = Path("/proc/self/status").read_text()
-        own = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
-    return max(own, child)
+        stage = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+    return max(stage, child)
 
 
 def _describe(wall: float, processor: float) -> dict[str, Any]:

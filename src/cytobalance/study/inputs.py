@@ -26,7 +26,7 @@ def read_inputs(folder: Path) -> dict[str, dict[str, Any]]:
     path = Path(folder) / NAME
     with reading(path):
         inputs = json.loads(path.read_text(encoding="utf-8"))
-        known = all(set(facts) == set(FACTS) for facts in inputs.values())
-    if not known:
+        complete = all(set(facts) == set(FACTS) for facts in inputs.values())
+    if not complete:
         raise damaged(path, "holds other facts than " + ", ".join(FACTS))
     return inputs
