@@ -8,13 +8,13 @@ import pytest
 import torch
 from cell_sets import write_cells
 
+from cytobalance.generators.states import read_state, write_state
 from cytobalance.study.cells import create_images, pixel_id, read_cells
 from cytobalance.study.runtime import (
     StudyError,
     atomic_file,
     atomic_folder,
     derive_seed,
-    refuse_damage,
     run_stage,
 )
 from cytobalance.study.tables import read_table, write_table
@@ -132,11 +132,13 @@ def test_full_memory_of_a_cpu_is_one_line(capsys):
     assert capsys.readouterr().err.startswith("error: the memory is full; lower")
 
 
-def test_a_full_memory_is_no_damage_of_the_file_being_read():
-    with pytest.raises(StudyError, match="damaged"), refuse_damage("a is damaged"):
+def test_a_full_memory_is_no_damage_of_the_file_being_read(tmp_path):
+    state = tmp_path / "state.pt", torch.device("cpu")
+    write_state(state[0], {})
+    with pytest.raises(StudyError, match="state is damaged"), read_state(*state):
         raise RuntimeError("no state")
     full = torch.OutOfMemoryError("CUDA out of memory")
-    with pytest.raises(torch.OutOfMemoryError), refuse_damage("a is damaged"):
+    with pytest.raises(torch.OutOfMemoryError), read_state(*state):
         raise full
 
 

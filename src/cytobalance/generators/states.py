@@ -8,7 +8,12 @@ from pathlib import Path
 
 import torch
 
-from cytobalance.study.runtime import atomic_file, refuse_damage
+from cytobalance.study.runtime import (
+    UNREADABLE,
+    StudyError,
+    atomic_file,
+    describe_error,
+)
 from cytobalance.study.weights import read_weights
 
 
@@ -26,9 +31,14 @@ def write_state(path: Path, state: dict) -> None:
 def read_state(path: Path, device: torch.device) -> Iterator[dict]:
     """What `write_state` wrote, to be put to use inside the block.
 
-    Raises StudyError where it can't be read, or doesn't fit where it is put.
+    Raises StudyError where it can't be read, or doesn't fit where it is put. A full
+    memory, or a file that this user may not read, is no damage and passes.
     """
-    with refuse_damage(
-        f"{path}: the saved state is damaged; delete it, the training starts anew"
-    ):
+    try:
         yield read_weights(path, device)
+    except UNREADABLE as error:
+        if describe_error(error) is not None:
+            raise
+        raise StudyError(
+            f"{path}: the saved state is damaged; delete it, the training starts anew"
+        ) from None

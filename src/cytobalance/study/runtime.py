@@ -87,20 +87,6 @@ def count_cores() -> int:
 
 
 @contextmanager
-def refuse_damage(message: str) -> Iterator[None]:
-    """What a damaged file raises inside becomes a StudyError of `message`.
-
-    A full memory, or a file that this user may not read, is no damage and passes.
-    """
-    try:
-        yield
-    except UNREADABLE as error:
-        if describe_error(error) is not None:
-            raise
-        raise StudyError(message) from None
-
-
-@contextmanager
 def hold_stage(name: str) -> Iterator[None]:
     """Let one process at a time work on the stage `name` of this folder.
 
