@@ -1,4 +1,4 @@
-"""Stage `evaluate`: everything to be known from one classifier's predictions."""
+"""Stage `evaluate`: all scores of one classifier's predictions."""
 
 from cytobalance.evaluate.evaluation import summarise_scores
 from cytobalance.evaluate.predictions import Predictions, read_predictions
@@ -16,6 +16,7 @@ from cytobalance.study.cells import hash_file
 from cytobalance.study.metrics import write_metrics
 from cytobalance.study.options import read_item
 from cytobalance.study.runtime import random_stream, run_stage
+from cytobalance.study.settings import Evaluate
 from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import read_table
 
@@ -50,21 +51,7 @@ def main() -> None:
         "predictions": hash_file(places.predictions(key)),
         "cells": count_cells(split, study.classes),
         "views": mean_views(read_table(places.views(key)), study.classes),
-        "test": {
-            scope: summarise_scores(cells_of_scope, evaluate, seed, f"{key}/{scope}")
-            for scope, cells_of_scope in scopes(test).items()
-        },
-        # All trials as one classifier, as `predict` uses them.
-        "ensemble": {
-            scope: summarise_scores(
-                cells_of_scope.ensemble, evaluate, seed, f"{key}/ensemble/{scope}"
-            )
-            for scope, cells_of_scope in scopes(test).items()
-        },
-        # The best epoch was chosen on these cells: no measure of a new patient.
-        "validation": summarise_scores(
-            parts["validation"], evaluate, seed, f"{key}/validation"
-        ),
+        **score_parts(parts, evaluate, seed, key),
         **describe_real_cells(
             parts, cells, rare, study.merge.classes, evaluate, seed, key
         ),
@@ -81,6 +68,30 @@ def main() -> None:
         print_scores(f"{key}, {scope} test cells, trials together", together)
     write_metrics(places.scores(key), record)
     print(f"wrote {places.scores(key)}: {len(record['misses']['rows'])} misses")
+
+
+def score_parts(
+    parts: dict[str, Predictions], settings: Evaluate, seed: int, key: str
+) -> dict[str, dict]:
+    """Scores of test cells by scope, single trials and all together; of validation."""
+    by_scope = scopes(parts["test"])
+    return {
+        "test": {
+            scope: summarise_scores(cells, settings, seed, f"{key}/{scope}")
+            for scope, cells in by_scope.items()
+        },
+        # All trials as one classifier, as `predict` uses them.
+        "ensemble": {
+            scope: summarise_scores(
+                cells.ensemble, settings, seed, f"{key}/ensemble/{scope}"
+            )
+            for scope, cells in by_scope.items()
+        },
+        # The best epoch was chosen on these cells: no measure of a new patient.
+        "validation": summarise_scores(
+            parts["validation"], settings, seed, f"{key}/validation"
+        ),
+    }
 
 
 def scopes(test: Predictions) -> dict[str, Predictions]:

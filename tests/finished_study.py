@@ -43,9 +43,14 @@ def run_main(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     importlib.import_module(stage).main()
 
 
-def finish_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedStudy:
-    """Write the tiny study into `folder` and run every stage, one after the other."""
-    write_tiny_study(folder)
+def finish_study(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, **groups: dict | list
+) -> FinishedStudy:
+    """Write the tiny study into `folder` and run every stage, one after the other.
+
+    groups: in the place of the study's groups of settings.
+    """
+    write_tiny_study(folder, **groups)
     done = FinishedStudy(folder)
     before = set(list_files(folder))
     noting: list[set[str]] = []

@@ -16,7 +16,7 @@ from archives import write_zip
 from PIL import Image
 
 import ingest
-from cytobalance.curation import intake
+from cytobalance.curation import intake, workers
 from cytobalance.curation.decode import crop_centre, preview, shrink
 from cytobalance.study.cells import pixel_id, read_cells
 from cytobalance.study.inputs import read_inputs
@@ -301,7 +301,7 @@ def die(chunk):
 def test_a_killed_worker_is_one_line(study, monkeypatch):
     study({"mine": {"layout": "pbc"}})
     write_zip(Path("data/raw/mine/set.zip"), FILES)
-    monkeypatch.setattr(intake, "_decode_chunk", die)
+    monkeypatch.setattr(workers, "_decode_chunk", die)
     with pytest.raises(StudyError, match="killed"):
         ingest.main()
 

@@ -75,7 +75,7 @@ WORKERS = """
 import sys, time
 sys.path.insert(0, {src!r})
 from concurrent.futures import ProcessPoolExecutor
-from cytobalance.curation.intake import _start_worker
+from cytobalance.curation.workers import _start_worker
 
 def nap(_):
     import os

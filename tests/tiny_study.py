@@ -1,5 +1,6 @@
 """The default study made tiny: the whole graph in seconds, its scores meaningless."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from cytobalance.simulator.expert import write_expert_map
 from cytobalance.study.params import read_study
 from cytobalance.study.stages import describe_stages
 
@@ -40,7 +42,8 @@ def tiny_values() -> dict:
 def write_tiny_study(folder: Path, **groups: dict | list) -> None:
     """Code, graph and a tiny params.yaml in `folder`; `groups` replace its groups."""
     _write_project(folder, tiny_values() | groups)
-    run("python", "tools/simulate_expert.py", folder=folder)
+    with contextlib.chdir(folder):
+        write_expert_map(read_study())
 
 
 def write_folder_study(folder: Path) -> None:
@@ -68,7 +71,7 @@ def _write_project(folder: Path, values: dict) -> None:
     text = yaml.safe_dump(values, sort_keys=False)
     (folder / "params.yaml").write_text(text, encoding="utf-8")
     write_stages(folder)
-    for name in ("dvc.yaml", ".gitignore"):
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder)
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("src", "tools"):

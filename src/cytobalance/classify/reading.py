@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from cytobalance.curation.decode import crop_centre, decode_picture, shrink
-from cytobalance.curation.intake import UNCLEAR_BITS
-from cytobalance.curation.pixels import find_depth
+from cytobalance.curation.pixels import UNCLEAR_BITS, find_depth
 from cytobalance.sources.archive import FolderArchive
 from cytobalance.sources.entry import is_image_name
 from cytobalance.sources.members import Member, UnreadableError, find_litter

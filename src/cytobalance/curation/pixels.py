@@ -12,6 +12,9 @@ MAX_PIXELS = 50_000_000
 MIN_SIDE = 16
 # Bits that cameras deliver; files hold them in 16.
 DEPTHS = (8, 10, 12, 14, 16)
+# An image whose largest value needs so many bits fewer than its source's is below a
+# sixteenth of the brightness: black, or of another camera.
+UNCLEAR_BITS = 4
 WHITE = 255
 
 
