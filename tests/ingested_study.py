@@ -94,6 +94,7 @@ def write_params(folder: Path, classes: dict[str, list[str]], **changes) -> None
     study["sources"] = {"first": source, "second": source}
     study["image"]["size"] = study["oversample"]["neighbours"]["size"] = 16
     study["merge"]["classes"] = classes
+    study["balancers"] = {"plain": {}}  # the others name classes of the shipped study
     study["relabel"]["maps"] = []
     facts = {"crop": 1.0, "depth": 0, "boxes": False, "origin": "simulated"}
     ingested = folder / "data/ingested"

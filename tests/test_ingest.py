@@ -190,6 +190,7 @@ def test_the_published_part_stands_in_the_table(study):
     study(
         {"cnmc": {"layout": "cnmc", "crop": 50, "codes": codes}},
         merge={"classes": classes},
+        balancers={"plain": {}},
     )
     names = ("UID_1_1_1_all.bmp", "UID_H1_1_1_hem.bmp")
     files = {f"fold_0/{name}": png(smear(n)) for n, name in enumerate(names)}
