@@ -15,11 +15,11 @@ from sklearn.metrics import (
 
 from cytobalance.evaluate.predictions import Predictions
 from cytobalance.evaluate.ranking import (
+    Ranks,
     choose_threshold,
     rank_class,
     rare_classes,
     trace_curve,
-    weighted_scores,
 )
 
 SETTINGS = SimpleNamespace(confidence=0.95, resamples=200, specificity=0.9)
@@ -64,15 +64,21 @@ def test_rare_classes_are_the_smallest_third_by_training_cells():
     assert rare_classes(hold_out, ("b", "d")) == ["d"]
 
 
-def test_weighted_scores_agree_with_scikit_learn_where_cells_tie():
+def test_scores_of_weighted_test_sets_agree_with_scikit_learn_where_cells_tie():
     stream = np.random.default_rng(1)
-    ranked = -np.sort(-stream.integers(0, 12, 80) / 11)
+    probability = stream.integers(1, 12, 80) / 12
     own = stream.random(80) < 0.3
-    weights = stream.gamma(0.75, size=(5, 80))
-    found = weighted_scores(ranked, own, weights)
+    group = stream.integers(0, 25, 80)
+    weights = stream.gamma(0.75, size=(5, 25))
+    first, last = stream.gamma(1.0, size=(2, 5))
+    found = Ranks(probability, own, group).score(weights, first, last)
+    # The same with the two further cells of the class written out.
+    every = np.r_[1, probability, 0]
+    mine = np.r_[True, own, True]
     for i, w in enumerate(weights):
-        ap = average_precision_score(own, ranked, sample_weight=w)
-        area = roc_auc_score(own, ranked, sample_weight=w)
+        cells = np.r_[first[i], w[group], last[i]]
+        ap = average_precision_score(mine, every, sample_weight=cells)
+        area = roc_auc_score(mine, every, sample_weight=cells)
         assert found["average_precision"][i] == pytest.approx(ap)
         assert found["auroc"][i] == pytest.approx(area)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cytobalance.evaluate.classification import average_precision, roc_area
 from cytobalance.evaluate.intervals import (
     LEVEL,
     centred_limits,
@@ -100,17 +101,21 @@ def trace_curve(probability: np.ndarray, of_class: np.ndarray) -> dict[str, np.n
     probability are: sensitivity (the recall), specificity and precision. Only points
     where the receiver operating characteristic turns are kept.
     """
-    from sklearn.metrics import roc_curve
-
-    alarm, hit, threshold = roc_curve(of_class, probability, drop_intermediate=True)
-    chosen = np.linspace(1, len(hit) - 1, min(POINTS, len(hit) - 1))
-    chosen = chosen.round().astype(int)  # the first point names no cell at all
-    alarm, hit, threshold = alarm[chosen], hit[chosen], threshold[chosen]
-    hits, alarms = hit * of_class.sum(), alarm * (~of_class).sum()
+    order = np.argsort(-probability, kind="stable")
+    ranked = probability[order]
+    ends = np.flatnonzero(np.append(np.diff(ranked) != 0, True))  # ties go together
+    hits = np.cumsum(of_class[order])[ends]
+    alarms = ends + 1 - hits
+    path = np.pad(np.stack([hits, alarms]), ((0, 0), (1, 0)))  # from no cell called
+    turns = np.append((np.diff(path, 2) != 0).any(0), True)
+    kept = np.flatnonzero(turns)
+    chosen = np.linspace(0, len(kept) - 1, min(POINTS, len(kept)))
+    kept = kept[chosen.round().astype(int)]
+    threshold, hits, alarms = ranked[ends][kept], hits[kept], alarms[kept]
     columns = {
         "threshold": threshold,
-        "sensitivity": hit,
-        "specificity": 1 - alarm,
+        "sensitivity": hits / of_class.sum(),
+        "specificity": 1 - alarms / (~of_class).sum(),
         "precision": hits / (hits + alarms),
     }
     return {name: values.round(4) for name, values in columns.items()}
@@ -120,10 +125,8 @@ def _rank(
     predictions: Predictions, i: int, settings: Evaluate, stream: np.random.Generator
 ) -> dict[str, list[float]]:
     """Average precision and area under the ROC curve of class i, with intervals."""
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
     of_class = predictions.label == i
-    measures = {"average_precision": average_precision_score, "auroc": roc_auc_score}
+    measures = {"average_precision": average_precision, "auroc": roc_area}
     seen = {
         name: np.array([score(of_class, p[:, i]) for p in predictions.probability])
         for name, score in measures.items()
@@ -146,41 +149,64 @@ def _resample(
 
     The imagined cells of the class stand before all others and behind them.
     """
-    of_class = predictions.label == i
-    orders = [np.argsort(-p[:, i], kind="stable") for p in predictions.probability]
+    of_class, group = predictions.label == i, predictions.group
+    ranks = [Ranks(p[:, i], of_class, group) for p in predictions.probability]
     draws: dict[str, list] = {"average_precision": [], "auroc": []}
-    groups = predictions.group.max() + 1
     for weights, right, wrong in draw_test_sets(
-        groups, np.array([True]), resamples, LEVEL, stream
+        group.max() + 1, np.array([True]), resamples, LEVEL, stream
     ):
-        drawn = []
-        for order, p in zip(orders, predictions.probability, strict=True):
-            table = np.hstack([right, weights[:, predictions.group[order]], wrong])
-            ranked = np.concatenate([[2.0], p[order, i], [-1.0]])
-            mine = np.concatenate([[True], of_class[order], [True]])
-            drawn.append(weighted_scores(ranked, mine, table))
+        drawn = [r.score(weights, right[:, 0], wrong[:, 0]) for r in ranks]
         for name in draws:
             draws[name].append(np.stack([f[name] for f in drawn], 1))
     return {name: np.concatenate(chunks) for name, chunks in draws.items()}
 
 
-def weighted_scores(
-    ranked: np.ndarray, of_class: np.ndarray, weights: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Average precision and area under the ROC curve: float [B], as scikit-learn's.
+class Ranks:
+    """Where a class's cells stand among the others, counted by group.
 
-    ranked: float [N], probabilities in falling order; of_class: bool [N]; weights:
-    float [B, N], of the cells in B test sets, which scikit-learn would take one at a
-    time.
+    Scores of many weighted test sets follow from it by products of matrices;
+    scikit-learn would take one test set at a time.
     """
-    last = np.flatnonzero(np.append(np.diff(ranked) != 0, True))  # ties count together
-    hits = np.cumsum(weights * of_class, axis=1)[:, last]
-    alarms = np.cumsum(weights * ~of_class, axis=1)[:, last]
-    steps = np.diff(hits, axis=1, prepend=0)
-    precision = hits / (hits + alarms)
-    widths = np.diff(alarms, axis=1, prepend=0)
-    area = (widths * (hits - steps / 2)).sum(1)
-    return {
-        "average_precision": (steps * precision).sum(1) / hits[:, -1],
-        "auroc": area / (hits[:, -1] * alarms[:, -1]),
-    }
+
+    def __init__(
+        self, probability: np.ndarray, of_class: np.ndarray, group: np.ndarray
+    ):
+        """probability: float [N]; of_class: bool [N]; group: int [N], 0..G-1."""
+        # The class's distinct probabilities, the highest first, negated to be sorted.
+        values, place = np.unique(-probability[of_class], return_inverse=True)
+        self.shape = int(group.max() + 1), len(values)
+        self.hits = self._count(group[of_class], place)
+        others = -probability[~of_class]
+        reached, passed = (
+            np.searchsorted(values, others, s) for s in ("left", "right")
+        )
+        self.alarms = self._count(group[~of_class], reached).cumsum(
+            1
+        )  # at least as high
+        self.above = self._count(group[~of_class], passed).cumsum(1)
+        self.others = np.bincount(group[~of_class], minlength=self.shape[0])
+
+    def _count(self, group: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Cells of each group at each of the class's probabilities: float [G, K]."""
+        size = self.shape[1] + 1  # cells below all of them are not counted
+        cell = np.bincount(group * size + place, minlength=self.shape[0] * size)
+        return cell.reshape(-1, size)[:, :-1].astype(float)
+
+    def score(
+        self, weights: np.ndarray, first: np.ndarray, last: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Average precision and area under the ROC curve: float [B] each.
+
+        weights: float [B, G], of the groups; first, last: float [B], of two cells more
+        of the class, one before all cells and one behind them.
+        """
+        steps = weights @ self.hits
+        hits = first[:, None] + steps.cumsum(1)
+        alarms, others = weights @ self.alarms, weights @ self.others
+        total = hits[:, -1] + last
+        precision = first + (steps * hits / (hits + alarms)).sum(1)
+        precision += last * total / (total + others)
+        # Of equal probabilities half count as above.
+        beaten = (alarms + weights @ self.above) / 2 / others[:, None]
+        area = first + (steps * (1 - beaten)).sum(1)
+        return {"average_precision": precision / total, "auroc": area / total}

@@ -42,7 +42,7 @@ def hold_contest(
         return {}
     kinds = {entry: entry[0] in with_gan for entry in records}
     seen = {name: {kinds[e] for e in records if e[1] == name} for _, name in records}
-    both = {name for name, found in seen.items() if len(found) == 2}
+    both = {name for name, sides in seen.items() if len(sides) == 2}
     entries = [entry for entry in records if entry[1] in both or not both]
     chosen = {
         "cheap": choose_best(records, [e for e in entries if not kinds[e]]),

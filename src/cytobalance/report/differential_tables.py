@@ -33,23 +33,23 @@ def gather_differential(records: dict[str, Record]) -> Differential | None:
 
     records: balancer -> record, of one protocol and classifier.
     """
-    found = {name: record.get("differential") for name, record in records.items()}
-    if not all(found.values()):
+    counts = {name: record.get("differential") for name, record in records.items()}
+    if not all(counts.values()):
         return None
-    some = next(iter(found.values()))
+    some = next(iter(counts.values()))
     classes = next(iter(records.values()))["classes"]
     return Differential(
-        shares=_tabulate_shares(found, classes),
+        shares=_tabulate_shares(counts, classes),
         blasts=list_words([readable(label) for label in some["blast_classes"]]),
         mixed=list_words([readable(label) for label in some["mixed_classes"]]),
-        agreement=_tabulate_agreement(found),
+        agreement=_tabulate_agreement(counts),
         subjects=_count_subjects(some),
     )
 
 
-def _tabulate_shares(found: dict[str, dict], classes: list[str]) -> Table:
+def _tabulate_shares(counts: dict[str, dict], classes: list[str]) -> Table:
     """A row a class, a column a balancer; then blasts and the mean error."""
-    whole = {name: f["counted"]["whole"] for name, f in found.items()}
+    whole = {name: f["counted"]["whole"] for name, f in counts.items()}
     true = next(iter(whole.values()))["true"]
     rows = [
         (
@@ -60,7 +60,7 @@ def _tabulate_shares(found: dict[str, dict], classes: list[str]) -> Table:
         for i, label in enumerate(classes)
     ]
     for way, words in WAYS.items():
-        parts = [f[way]["whole"] for f in found.values()]
+        parts = [f[way]["whole"] for f in counts.values()]
         if parts[0]["blasts"]:
             blasts = [part["blasts"] for part in parts]
             cells = (_blasts(part) for part in blasts)
@@ -68,7 +68,7 @@ def _tabulate_shares(found: dict[str, dict], classes: list[str]) -> Table:
             rows.append((first, percent(blasts[0]["true"]), *cells))
         errors = (f"{100 * part['absolute_error']:.2f}" for part in parts)
         rows.append((Cell("mean absolute error, points", words), "", *errors))
-    return Table(("class", "true share", *found), tuple(rows))
+    return Table(("class", "true share", *counts), tuple(rows))
 
 
 def _share(predicted: float, true: float) -> Cell:
@@ -83,10 +83,10 @@ def _blasts(blasts: dict) -> Cell:
     return Cell(percent(share), f"{span(*edges)}, error {points(error)} {limits}")
 
 
-def _tabulate_agreement(found: dict[str, dict]) -> Table | None:
+def _tabulate_agreement(counts: dict[str, dict]) -> Table | None:
     """A row a balancer and way of counting, over subjects; None without subjects."""
     rows = []
-    for name, differential in found.items():
+    for name, differential in counts.items():
         for way, words in WAYS.items():
             by_subject = differential[way]["by_subject"]
             if not by_subject:

@@ -26,16 +26,18 @@ def draw_ranking(
         name: record.get("ranking", {}).get("together", {})
         for name, record in records.items()
     }
-    labels = list(dict.fromkeys(label for found in ranked.values() for label in found))
+    labels = list(
+        dict.fromkeys(label for ranking in ranked.values() for label in ranking)
+    )
     if not labels:
         return None
     colours = balancer_colours(balancers)
     figure = new_figure(1.2 + 2.4 * len(labels), 5.8, simulated)
     panels = figure.subplots(2, len(labels), squeeze=False)
     for (above, below), label in zip(panels.T, labels, strict=True):
-        for name, found in ranked.items():
-            if label in found:
-                _draw_curves(above, below, found[label], colours[name], name)
+        for name, ranking in ranked.items():
+            if label in ranking:
+                _draw_curves(above, below, ranking[label], colours[name], name)
         above.set_title(readable(label))
         above.set_xlabel("sensitivity, %")
         below.set_xlabel("false alarms, % of other cells")
@@ -57,8 +59,10 @@ def draw_ranking(
     return figure
 
 
-def _draw_curves(above, below, found: dict, colour: str, name: str) -> None:
-    curve = {key: PERCENT * np.array(values) for key, values in found["curve"].items()}
+def _draw_curves(above, below, ranking: dict, colour: str, name: str) -> None:
+    curve = {
+        key: PERCENT * np.array(values) for key, values in ranking["curve"].items()
+    }
     above.step(
         np.r_[0, curve["sensitivity"]],
         np.r_[curve["precision"][:1], curve["precision"]],
@@ -70,8 +74,8 @@ def _draw_curves(above, below, found: dict, colour: str, name: str) -> None:
     alarms = PERCENT - curve["specificity"]
     below.plot(np.r_[0, alarms], np.r_[0, curve["sensitivity"]], color=colour, lw=1.4)
     point = (
-        PERCENT - PERCENT * found["specificity"][0],
-        PERCENT * found["sensitivity"][0],
+        PERCENT - PERCENT * ranking["specificity"][0],
+        PERCENT * ranking["sensitivity"][0],
     )
     below.plot(*point, "o", color="white", markeredgecolor=colour, markersize=6)
 

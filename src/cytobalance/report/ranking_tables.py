@@ -52,20 +52,20 @@ def _ranked(record: Record) -> dict:
 
 
 def _row(record: Record, label: str) -> tuple[Cell | str, ...]:
-    found = _ranked(record)[label]
+    ranked = _ranked(record)[label]
     whole = record["differential"]["counted"]["whole"]["true"]
     share = whole[record["classes"].index(label)]
-    validation = found["validation_sensitivity"], found["validation_specificity"]
+    validation = ranked["validation_sensitivity"], ranked["validation_specificity"]
     return (
         f"{share * record['differential']['cells']:.0f}",
-        _score(found["average_precision"], f"chance {share:.3f}"),
-        _score(found["auroc"], "chance 0.500"),
+        _score(ranked["average_precision"], f"chance {share:.3f}"),
+        _score(ranked["auroc"], "chance 0.500"),
         *(
-            Cell(percent(found[name][0]), span(*found[name][1:]))
+            Cell(percent(ranked[name][0]), span(*ranked[name][1:]))
             for name in ("sensitivity", "specificity")
         ),
         Cell(percent(validation[1]), f"sensitivity {percent(validation[0])}"),
-        f"{found['threshold']:.4g}",
+        f"{ranked['threshold']:.4g}",
     )
 
 
