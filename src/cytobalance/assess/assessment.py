@@ -1,4 +1,4 @@
-"""All that is told of one GAN: overall, class by class, and what could not be told."""
+"""All scores of one GAN, overall and class by class, with a note on each null."""
 
 from collections.abc import Callable
 from functools import partial

@@ -75,7 +75,7 @@ def view_by_imagenet(network: torch.nn.Module, images: np.ndarray) -> View:
 
 
 def use_weights(folder: str | None) -> None:
-    """Take published weights from `folder`/checkpoints; None: PyTorch's own folder."""
+    """Read published weights from `folder`/checkpoints; None: PyTorch's folder."""
     if folder is not None:
         torch.hub.set_dir(folder)
 

@@ -1,4 +1,4 @@
-"""What a reader of metrics/gan must know of each number, and why one is missing."""
+"""Notes on the numbers in metrics/gan: what each is, and why one is missing."""
 
 from typing import Any
 

@@ -126,7 +126,7 @@ def _deal(
     counts = np.zeros((len(groups), len(classes)))
     column = pd.Index(classes).get_indexer(cells["label"])
     np.add.at(counts, (codes, column), 1)
-    # Summed by pattern: a study without a published split is dealt as ever, to the bit.
+    # Summed by pattern: without a published split the deal is that of the plain shares.
     patterns, pattern = np.unique(shares, axis=0, return_inverse=True)
     wanted = sum(
         row[:, None] * counts[pattern == at].sum(0) for at, row in enumerate(patterns)

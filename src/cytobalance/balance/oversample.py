@@ -36,7 +36,7 @@ def augment(image: np.ndarray, change: Augmentation, stream) -> np.ndarray:
     """One random change of uint8 [S, S, 3]: turned, shifted, sheared, zoomed, mirrored.
 
     Each amount is uniform within its limit, both ways (Gungor 2023, section 3); what
-    enters at the edges is the image's own mirror image.
+    enters at the edges is the mirror image of the picture.
     """
     side = image.shape[0]
     turn, shear, zoom, right, down = stream.uniform(-1, 1, size=5)
@@ -180,7 +180,7 @@ def oversample_cells(
 def _neighbours_within(features, members: np.ndarray, neighbours: int) -> np.ndarray:
     """Nearest cells of each cell within its class, int [len(members), k], best first.
 
-    A class smaller than asked gives all it has; a lone cell is its own neighbour.
+    A class smaller than asked gives all it has; a lone cell is its only neighbour.
     """
     if len(members) == 1:
         return np.zeros((1, 1), int)

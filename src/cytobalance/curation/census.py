@@ -6,7 +6,7 @@ from cytobalance.curation.families import count_families, describe_families
 from cytobalance.study.params import Study
 from cytobalance.taxonomy import TYPES
 
-# What people and programs write where no subject is known, small letters.
+# What people and programs write for an unknown subject, in lower case.
 NO_SUBJECT = (
     *("na", "n/a", "#n/a", "<na>", "nan", "none", "null", "nil"),
     *("unknown", "unk", "missing", "anonymous", "-", "--", "?"),
@@ -105,7 +105,7 @@ def warn(by_source: pd.DataFrame) -> list[str]:
 
 
 def warn_of_subjects(cells: pd.DataFrame) -> list[str]:
-    """Subjects that may say that none is known, of two or more cells.
+    """Subjects whose name may mean "unknown", of two or more cells.
 
     They are taken as they stand, so that nothing leaks: as one patient of many cells.
     """

@@ -82,8 +82,8 @@ def draw_review(
         for column, row in enumerate(members.head(MEMBERS).itertuples()):
             x = MARGIN + column * (CELL + 40)
             sheet.show(x, y + 22, image(row.source, row.file))
-            word = f"decided: {row.decision}" if row.decision else row.proposed
-            label = f"{readable(row.type)}\n{shorten(row.file)}\n{word}"
+            decision = f"decided: {row.decision}" if row.decision else row.proposed
+            label = f"{readable(row.type)}\n{shorten(row.file)}\n{decision}"
             sheet.write(x, y + CELL + 26, label, fontsize=5.5)
     save_png(path, sheet.figure)
 

@@ -12,7 +12,7 @@ EMPTY_PART = 0.65
 # Grey levels from the background at which the cell begins: above what JPEG leaves
 # around an edge and what brightness moves across white. A faint cell begins halfway.
 RIM_LEVELS = 32
-LEAST_LEVELS = 16  # a fainter cell is not told from a stain on the glass
+LEAST_LEVELS = 16  # a fainter cell looks like a stain on the glass
 # Side of the square around the cell, in root mean square radii of its area: a disc then
 # fills 5/6 of the width. Moments, not a bounding box: a stray pixel must not move it.
 SIDE = 3.4

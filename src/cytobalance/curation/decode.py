@@ -27,14 +27,14 @@ PNG_DEPTH = 24  # where a PNG has its bits a sample: PNG specification, 11.2.1
 DEEP_PNM = re.compile(rb"P[2356](?:(?:\s|#.*\n)+\d+){2}(?:\s|#.*\n)+65535\s")
 
 # Processes share the work out; and OpenCV's threads would not outlive a fork, so that
-# a child process of one that had used them waited for ever.
+# a child process of one that had used them waited forever.
 cv2.setNumThreads(1)
-# Our own, lower limit is checked before any pixel is decoded.
+# MAX_PIXELS, a lower limit, is checked before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
 
 def decode(data: bytes) -> np.ndarray:
-    """Pixels uint8 [H, W, 3] (RGB, upright) of an image file, told by its content.
+    """Pixels uint8 [H, W, 3] (RGB, upright) of an image file, whatever its name.
 
     Raises UnreadableError with the reason. `decode_picture` says more.
     """
@@ -137,7 +137,7 @@ def _decode_any(data: bytes, depth: int) -> Picture:
             )
         if kind == "PNG":  # its checksums, which loading passes over
             image.verify()
-    with Image.open(io.BytesIO(data)) as image:  # anew: verifying uses it up
+    with Image.open(io.BytesIO(data)) as image:  # again: verifying uses it up
         if kind == "PNG" and data[PNG_DEPTH] == 16:
             pixels, largest = _scale_deep(imagecodecs.png_decode(data), depth)
         elif kind == "PPM" and DEEP_PNM.match(data):

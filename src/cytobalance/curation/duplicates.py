@@ -105,7 +105,7 @@ def find_near(
     found = [search.find_turned(turn) for turn in turns]
     chained = list_chained(len(rows), pd.concat(found))
     found += [search.compare(turn, *chained) for turn in turns]
-    # A picture like its own mirror image is found in several turns: the first counts.
+    # A symmetric picture is found in several turns: the first counts.
     table = pd.concat(found, ignore_index=True).drop_duplicates(["a", "b"])
     table[["a", "b"]] = rows[table[["a", "b"]].to_numpy()]
     # Rounded, so that another CPU's last bits do not show.
@@ -226,7 +226,7 @@ def name_clusters(
     """Cluster of each cell: `d` + smallest cell_id of the cluster, or "" for none.
 
     best: every row of `cells`, best first. labels: the class of each cell, missing
-    for one that does not count. A cluster is a cell and its own exact and near copies,
+    for one that does not count. A cluster is a cell and its exact and near copies,
     those that are not in the cluster of a better one. Copies of a copy are not enough:
     a chain of pairs may lead to another cell. Where a pair contradicts itself, its two
     clusters are one, so that the experts see it. `field` pairs show different cells.

@@ -1,4 +1,4 @@
-"""Families of related images in numbers and in words."""
+"""Families of related images: counts, and a line that describes them."""
 
 import pandas as pd
 

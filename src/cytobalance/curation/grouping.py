@@ -15,7 +15,7 @@ def name_groups(
 
     cells: source, file, cell_id, subject; clusters: source, file, cluster; pairs:
     PAIR_COLUMNS, of every kind. A chain of pairs is one group, though a cluster is one
-    cell and its own copies: a group too large costs little, a leak much. Two subjects
+    cell and its copies: too large a group costs little, a leak costs much. Two subjects
     that share a duplicate end in one group. A group is named `<source>/<subject>`
     where it is one subject alone, and otherwise `g` + its smallest cell_id.
     """

@@ -47,8 +47,8 @@ def take_in(
 
     Writes images.npy uint8 [N, size, size, 3], previews.npy uint8 [N, 64, 64] (whole
     frame, grey), cells.csv and rejected.csv, rows sorted by file. processes: 0 takes
-    all cores. Raises StudyError where the source is empty, has a code that is not
-    known, or loses all images of a type; rejected.csv is written before the last.
+    all cores. Raises StudyError where the source is empty, has an unknown code,
+    or loses all images of a type; rejected.csv is written before the last.
     """
     archive = open_archive(path)
     listing = list_source(name, source, archive)
@@ -142,7 +142,7 @@ def _check_types(
 
 
 def _summarise(rejected: list[Rejected]) -> str:
-    """The commonest kinds of reasons in words, each with its count and first file."""
+    """The commonest kinds of reasons as text, each with its count and first file."""
     first: dict[str, str] = {}
     kinds: Counter[str] = Counter()
     for item in rejected:

@@ -20,7 +20,7 @@ WINDOW = 0.2
 # by a Gaussian window about the cell.
 FINE, COARSE, WEIGHT = 0.7, 2.0, 12.0
 # Least weight in both pictures, of 815 in two whole ones: pictures that show less have
-# too little detail to be told apart.
+# too little detail to be distinguished.
 LEAST_WEIGHT = 300.0
 # Registration: a first attempt of few steps, given up below this correlation. Of copies
 # that end above 0.93, 1 % stand lower after 8 steps; of other cells 99 %.
@@ -143,7 +143,7 @@ def turn_to_fit(
         a, b = rings[first[here]], rings[second[here]]
         for mirror, one in ((False, a.conj()), (True, a)):
             # The sum over rings of the circular correlation, at each angle; the factor
-            # undoes irfft's own 1 / ANGLES and its doubling of frequencies above 0.
+            # undoes the 1 / ANGLES of irfft and its doubling of frequencies above 0.
             product = (one * b).sum(1)
             product[:, 1:] /= 2
             fit = scipy.fft.irfft(product, ANGLES, axis=1) * ANGLES

@@ -11,7 +11,7 @@ from cytobalance.study.tables import columns_of
 from cytobalance.taxonomy import TYPES
 
 MAP_COLUMNS = ("source", "file", "from", "to", "annotator", "reason", "date")
-UNCERTAIN = "UNC"  # the code of AML-Cytomorphology_LMU: no type can be told
+UNCERTAIN = "UNC"  # the code of AML-Cytomorphology_LMU for an uncertain type
 RELABELLED_COLUMNS = columns_of(places.RELABELLED)
 CELL = ["source", "file"]
 
@@ -42,7 +42,7 @@ def check_maps(maps: pd.DataFrame, cells: pd.DataFrame) -> None:
     problem[stale] = (
         "`from` is " + maps["from"] + ", published is " + current.fillna("")
     )[stale]
-    # A study may have types of its own, as C-NMC's `all` and `hem`.
+    # A study may add types, as C-NMC's `all` and `hem`.
     types = {*TYPES, *cells["type"]}
     for column, legal in (("to", types | {UNCERTAIN}), ("from", types)):
         unknown = ~maps[column].isin(legal)

@@ -44,7 +44,7 @@ def read_decisions(
 
 
 def _list_types(classes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The 19 types and those of the study's own, as C-NMC's `all` and `hem`."""
+    """The 19 types and those that the study adds, as C-NMC's `all` and `hem`."""
     return (*TYPES, *(name for names in classes.values() for name in names))
 
 
@@ -89,9 +89,11 @@ def resolve(
     Raises StudyError where a decision names a file that is in no cluster now.
     """
     _check_decisions(members, decisions)
-    word = decisions.set_index(CELL)["decision"]
-    word = word.reindex(pd.MultiIndex.from_frame(members[CELL])).fillna("").to_numpy()
-    table = members.assign(decision=word)
+    chosen = decisions.set_index(CELL)["decision"]
+    chosen = (
+        chosen.reindex(pd.MultiIndex.from_frame(members[CELL])).fillna("").to_numpy()
+    )
+    table = members.assign(decision=chosen)
     table["published"] = table["type"]
     named = table["decision"].isin(_list_types(classes))
     table["type"] = table["type"].where(~named, table["decision"])

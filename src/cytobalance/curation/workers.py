@@ -82,7 +82,7 @@ def _decode_all(
     name: str, members: list[Place], settings: tuple, processes: int
 ) -> list[Decoded]:
     """Decode all members, each into its row of the arrays; results sorted by row."""
-    # In the archive's own order: sequential on disk, and the only cheap way in tar.gz.
+    # In the order of the archive: sequential on disk, and the only cheap way in tar.gz.
     members = sorted(members, key=lambda item: (item[1].position, item[0]))
     chunks = [members[at : at + CHUNK] for at in range(0, len(members), CHUNK)]
     processes = min(processes, len(chunks))
@@ -115,7 +115,7 @@ def _start_worker(
 
 
 def _end_with_parent() -> None:
-    """End this worker when its stage is killed: it would wait, or write, for ever."""
+    """End this worker when its stage is killed: it would wait, or write, forever."""
     wait([parent_process().sentinel])
     os._exit(1)
 

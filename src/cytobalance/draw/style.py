@@ -46,7 +46,7 @@ matplotlib.rcParams.update(
 
 
 def class_colours(classes: tuple[str, ...]) -> dict[str, str]:
-    """Colour of each class: the taxonomy's own, or the next of a fixed cycle."""
+    """Colour of each class: that of the taxonomy, or the next of a fixed cycle."""
     return {
         label: COLOURS.get(label, CYCLE[i % len(CYCLE)])
         for i, label in enumerate(classes)

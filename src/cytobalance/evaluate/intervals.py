@@ -145,7 +145,7 @@ def mean_over_drawn_trials(
     """Mean over trials of scores, with the chance of which trials were trained.
 
     drawn: float [B, T, ...], on resampled test sets; seen: float [T, ...], on the test
-    set as it is; returns float [B, ...]. Trials are drawn anew for each resample.
+    set as it is; returns float [B, ...]. Each resample draws its trials.
     Drawing T of T trials shows only (T-1)/T of their variance, so the deviation is
     widened for it (Hesterberg 2015). One trial shows nothing of it.
     """

@@ -1,4 +1,4 @@
-"""Write simulated cells as each source publishes its own: zip, TIFF tree, or CSV."""
+"""Write simulated cells in the published form of each source: zip, TIFF tree, CSV."""
 
 import io
 import struct

@@ -38,7 +38,7 @@ def _read(text: str) -> dict[str, int]:
 
 # C-NMC 2019: folder -> subject -> cells. The folds are those of the published set,
 # counted by file name: 7,272 ALL cells of 47 subjects, 3,389 HEM cells of 26. The
-# preliminary set's 1,219 and 648 are dealt to subjects of our own, since its table is
+# preliminary set's 1,219 and 648 are dealt to invented subjects, since its table is
 # published with the images alone.
 CNMC_COUNTS: dict[str, dict[str, int]] = {
     "fold_0/all": _read(
@@ -76,7 +76,7 @@ def type_counts(study: Study, layout: str) -> dict[str, int]:
 
     Each type's total is Hazra's Table 1 times `simulator.scale` (at least 2 where the
     table has any), dealt to the three layouts by largest remainders; the types of
-    `true_counts` keep the table's own numbers.
+    `true_counts` keep the numbers of the table.
     """
     counts = {}
     for name, full in FULL_COUNTS.items():

@@ -1,4 +1,4 @@
-"""Plant known faults in a plan of simulated smears, the way real sets have them."""
+"""Plant recorded faults in a plan of simulated smears, as real sets have them."""
 
 import numpy as np
 import pandas as pd

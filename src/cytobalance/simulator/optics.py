@@ -111,7 +111,7 @@ class Style:
 def draw_style(study: Study, source: str, patient: str) -> Style:
     """The style of one patient of one simulated source.
 
-    `simulator.patient_variation` scales every deviation from the source's own optics.
+    `simulator.patient_variation` scales every deviation from the optics of the source.
     """
     camera = CAMERAS[study.sources[source].layout]
     rng = random_stream(study.simulator.seed, "simulator", "patient", source, patient)

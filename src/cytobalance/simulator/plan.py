@@ -113,7 +113,7 @@ def _deal_to_patients(study: Study, source: str, types: pd.Series) -> list[str]:
 
 
 def _name_files(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
-    """Give one source's files their codes and names, in the archive's own manner."""
+    """Give the files of one source codes and names as its archive has them."""
     rows = rows.copy()
     source, layout = rows["source"].iloc[0], rows["layout"].iloc[0]
     if layout == "cnmc":

@@ -81,7 +81,7 @@ def blur(values: np.ndarray, sigma: float) -> np.ndarray:
 def grain(rng: np.random.Generator, shape: tuple[int, ...], size: float) -> np.ndarray:
     """Smooth noise float32 of `shape`, mean 0, deviation near 1, grain of `size` px.
 
-    `shape` is (H, W) or (H, W, channels), each channel its own. Coarse grain is
+    `shape` is (H, W) or (H, W, channels); channels are independent. Coarse grain is
     blurred before it is enlarged, or its lattice would show.
     """
     step = size / 2 if size > 3 else max(1.0, size)

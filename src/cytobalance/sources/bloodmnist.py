@@ -11,7 +11,7 @@ from cytobalance.sources.members import Archive, Rejected, UnreadableError
 from cytobalance.sources.npz import NpzArchive
 from cytobalance.study.runtime import StudyError
 
-# The set's own numbers. 3 joins myelocytes, metamyelocytes and promyelocytes.
+# The label numbers of the set. 3 joins myelocytes, metamyelocytes and promyelocytes.
 CODES = {
     "0": "basophil",
     "1": "eosinophil",

@@ -29,7 +29,7 @@ ABSENT = "listed in the preliminary set's table, but not there"
 def list_entries(archive: Archive) -> Iterator[Entry | Rejected]:
     """Entries with the published part: folds are `train`, the preliminary set `test`.
 
-    The preliminary set's own number 1 is ALL and 0 is HEM. Raises StudyError where it
+    In the preliminary set's table 1 is ALL and 0 is HEM. Raises StudyError where it
     has a table, and none of its images is found.
     """
     rows: dict[str, dict[str, str]] = {}
@@ -91,7 +91,7 @@ def _enter(file: str, rows: dict[str, dict[str, str]]) -> Entry | Rejected | Non
 
 
 def _entry(file: str, hit: re.Match, other: str, part: str) -> Entry | Rejected:
-    """The entry that a name spells, unless `other`, a second word on it, differs."""
+    """The entry that a name encodes, unless a second label, `other`, differs."""
     subject, label = hit[1].upper(), hit[2].lower()
     if {label, other.lower()} == {"all", "hem"}:
         return Rejected(file, f"its name says {label}, its folder or table {other}")

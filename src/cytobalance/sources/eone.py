@@ -1,4 +1,4 @@
-"""Our layout for a laboratory's own set: images/ beside cells.csv.
+"""Our layout for the set of a laboratory: images/ beside cells.csv.
 
 cells.csv has the columns file (below images/), label (one of the 19 types) and patient;
 with xmin, ymin, xmax and ymax it has a row a cell of a larger image.

@@ -119,7 +119,7 @@ def _open_session() -> requests.Session:
     session = requests.Session()
     retry = Retry(
         total=ATTEMPTS,
-        connect=0,  # our own loop counts those
+        connect=0,  # the loop below counts those
         read=0,
         backoff_factor=BACKOFF,
         status_forcelist=(429, 500, 502, 503, 504),

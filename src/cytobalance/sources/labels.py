@@ -83,7 +83,7 @@ def list_labels(archive: Archive, labels: Labels) -> Iterator[Entry | Rejected]:
     rejected: dict[str, Rejected] = {}
     for (name, reason), (line, row) in zip(located, _rows(labels), strict=True):
         if name is None:
-            continue  # the archive has said why
+            continue  # the archive gave the reason
         code = row[label].strip()
         entry = Entry(name, code, compose(row[subject].strip()))
         place = name

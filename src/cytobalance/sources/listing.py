@@ -1,7 +1,7 @@
 """List a source: every file of its archive becomes an entry or a rejected file.
 
 A layout is a module with `CODES` (raw label -> type; None: left out by rule; empty:
-the study's own `codes`) and `list_entries(archive)`, which yields an `Entry` for every
+the `codes` of the study) and `list_entries(archive)`, which yields an `Entry` for every
 image that has a label and a `Rejected` for every one that has none.
 """
 
@@ -120,7 +120,7 @@ def _compose_codes(name: str, codes: dict[str, str | None]) -> dict[str, str | N
 
 
 def _count_reasons(rejected: list[Rejected]) -> str:
-    """The commonest reasons in words, or empty where nothing was left out."""
+    """The commonest reasons as text, or empty where nothing was left out."""
     counts = Counter(item.reason for item in rejected).most_common(NAMED_REASONS)
     words = ", ".join(f"{count} x {reason}" for reason, count in counts)
     return f" (left out: {words})" if words else ""

@@ -147,7 +147,7 @@ def find_litter(file: str) -> str:
     for folder in path.parts[:-1]:
         if folder in LITTER_FOLDERS:
             return LITTER_FOLDERS[folder]
-    if path.name == "Icon\r":  # a folder's own picture
+    if path.name == "Icon\r":  # the icon of a folder
         return "macOS metadata"
     for start, reason in LITTER:
         if path.name.startswith(start):

@@ -18,7 +18,7 @@ def obtain(name: str, source: Source, incoming: Path, fetched: Path) -> Path:
     """Path of the archive of the published `source`: in `incoming`, else `fetched`.
 
     Fetched if it is in neither; what an address gave stays in a folder of that address,
-    so that another address is asked anew. Raises StudyError with numbered steps where
+    so that another address is fetched. Raises StudyError with numbered steps where
     the archive can only be placed by hand.
     """
     path = find_path(incoming, source.archive)
@@ -116,7 +116,7 @@ def take(study: Study, shelf: Path, incoming: Path, replace: bool) -> list[str]:
             f"{', '.join(other)}; move it away, or replace it: "
             f"make take FROM={shelf} REPLACE=yes"
         )
-    for name in offered:  # DVC would wait for a pipe for ever
+    for name in offered:  # DVC would wait for a pipe forever
         check_content(find_path(shelf, name), follow=True)
     incoming.mkdir(parents=True, exist_ok=True)
     lines = []

@@ -60,7 +60,7 @@ def hash_file(path: Path) -> str:
 def read_cells(folder: Path, size: int | None = None) -> CellSet:
     """Read a cell set; images are memory-mapped and read only.
 
-    size: pixels a side, where they are known. Raises StudyError where one of the two
+    size: pixels a side, or None for any. Raises StudyError where one of the two
     files is missing or damaged, or they disagree.
     """
     folder = Path(folder)

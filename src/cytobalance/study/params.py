@@ -117,7 +117,7 @@ class Study(Group):
 
     @property
     def gan_settings(self) -> dict[str, GeneratorSettings]:
-        """Each GAN's settings: its keys of `gan`, and over them its own in `gans`."""
+        """Each GAN's settings: its keys of `gan`, overridden by its entry in `gans`."""
         return {
             gan: settings_of(gan, self.gan, overrides)
             for gan, overrides in self.gan_overrides.items()

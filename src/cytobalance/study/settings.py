@@ -51,7 +51,7 @@ def _check_file(name: str) -> str:
     return name
 
 
-# A file's own name, never a path.
+# A plain file name, never a path.
 File = Annotated[str, AfterValidator(_check_file)]
 
 
@@ -66,7 +66,7 @@ MODELS = Path(__file__).parent.parent / "generators/gans"
 Gan = Literal[tuple(sorted(path.stem for path in MODELS.glob("[a-z]*.py")))]
 # `none` makes no cells.
 OVERSAMPLERS = ("none", "augmented", "smote", "adasyn")
-# The readers of sources/listing.py. Those without codes of their own need `codes`.
+# The readers of sources/listing.py. Those without built-in codes need `codes`.
 Layout = Literal["bloodmnist", "cnmc", "eone", "folder", "lmu", "mll", "pbc", "table"]
 UNCODED = ("cnmc", "folder", "table")
 SIMULATED = ("cnmc", "eone", "lmu", "pbc")
@@ -99,7 +99,7 @@ class Source(Group):
     crop: (
         Annotated[float, Field(gt=0, le=1)] | Annotated[int, Field(ge=2, le=100_000)]
     ) = 1.0
-    # Raw label -> type, beside the layout's own; null leaves a label out by rule.
+    # Raw label -> type, besides those of the layout; null leaves a label out by rule.
     codes: dict[str, Name | None] = {}
     # Layout `folder`: folder above the classes -> published part; others are pooled.
     parts: dict[str, Literal["train", "validation", "test"]] = {}

@@ -92,7 +92,7 @@ FORMS = {
         {"trial": int, "epoch": int, "train_loss": float, "train_accuracy": float}
         | {"validation_loss": float, "validation_accuracy": float}
     ),
-    # Every GAN has losses of its own.
+    # The losses differ between GANs.
     places.gan("*", "*") / "losses.csv": Form({"iteration": int}, more=""),
     places.gan("*", "*") / "drawings.csv": Form({"iteration": int}),
 }
