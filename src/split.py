@@ -29,7 +29,7 @@ def main() -> None:
     counts = pd.crosstab(table["label"], [table["part"], table["origin"]])
     columns = [(part, origin) for part in PARTS for origin in ("real", "synthetic")]
     counts = counts.reindex(index=list(study.classes), columns=columns, fill_value=0)
-    counts.loc["all"] = counts.sum()
+    counts.loc["all classes"] = counts.sum()
     print(counts.to_string())
     left = len(cells) + len(synthetic) - len(table)
     print(f"{left} cells take no part (thinned, or cut to the target of their class)")
