@@ -1,14 +1,13 @@
 """Stage `check`: is params.yaml legal, and what does each stage depend on."""
 
 import argparse
-from pathlib import Path
 
+from cytobalance.study import places
 from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError, atomic_folder, run_stage
 from cytobalance.study.stages import describe_stages
 
-OUTPUT = Path("stages")
-ITEMS = OUTPUT / "items.yaml"
+ITEMS = places.STAGES / "items.yaml"
 
 
 def main() -> None:
@@ -24,7 +23,7 @@ def main() -> None:
     options = parser.parse_args()
     texts = describe_stages(read_study())
     before = ITEMS.read_text(encoding="utf-8") if ITEMS.exists() else ""
-    with atomic_folder(OUTPUT) as folder:
+    with atomic_folder(places.STAGES) as folder:
         for name, text in texts.items():
             (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     if options.in_graph and texts["items"] != before:
@@ -34,7 +33,9 @@ def main() -> None:
             "without the -S)"
         )
     count = len(texts) - 1
-    print(f"params.yaml is legal; wrote the inputs of {count} stages to {OUTPUT}")
+    print(
+        f"params.yaml is legal; wrote the inputs of {count} stages to {places.STAGES}"
+    )
 
 
 if __name__ == "__main__":

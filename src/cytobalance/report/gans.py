@@ -98,7 +98,7 @@ def _tabulate_overall(overall: dict[str, Any], features: str) -> Table:
 def _tabulate_classes(classes: dict[str, dict[str, Any]]) -> Table:
     """The main numbers of each class."""
     rows = [
-        (readable(label), *(_tell(name, measures[name]) for name in MEASURES))
+        (readable(label), *(_tell(name, measures.get(name)) for name in MEASURES))
         for label, measures in classes.items()
     ]
     return Table(("class", *MEASURES.values()), tuple(rows))

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args
 
+from cytobalance.study import places
 from cytobalance.study.params import Study
 from cytobalance.study.settings import Gan, Protocol
 
@@ -18,12 +19,12 @@ def remove_leftovers(study: Study, folders: Iterable[Path]) -> list[Path]:
     gone = []
     for folder in folders:
         for path in sorted(folder.glob("*-*.*")):
-            protocol, *names = path.stem.split("-")
+            protocol, *names = places.key_names(path.stem)
             if protocol not in get_args(Protocol):
                 continue
             if folder.name == "classifiers":
                 ours = len(names) == 2
-                kept = "-".join(names) in study.training_names
+                kept = places.key(*names) in study.training_names
             else:
                 ours = names[0] in get_args(Gan)
                 kept = names[0] in study.gans

@@ -4,7 +4,6 @@ A stage that reads them raises `damaged`; DVC itself restores a file from its ca
 makes it again, when the stage named there is run.
 """
 
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,29 +19,39 @@ def find_stage(path: Path) -> str:
     """The stage, `split@heldout-plain` say, whose output `path` is or lies in.
 
     path: as seen from the project's top folder, or absolute. Empty where no stage of
-    dvc.yaml with the lists of params.yaml makes it.
+    dvc.yaml makes it for the study of params.yaml.
     """
-    places = {path.absolute(), *path.absolute().parents}
-    stages = yaml.safe_load(GRAPH.read_text(encoding="utf-8"))["stages"]
+    # Here, since these modules read files themselves.
+    from cytobalance.study.params import read_study
+    from cytobalance.study.stages import list_items
+
+    sought = {path.absolute(), *path.absolute().parents}
+    graph = yaml.safe_load(GRAPH.read_text(encoding="utf-8"))["stages"]
     try:
-        lists = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-        for name, stage in stages.items():
-            keys = list(stage.get("matrix", {}))
-            for item in itertools.product(*(lists[f"{key}s"] for key in keys)):
-                if places & _place_outs(stage["outs"], keys, item):
-                    return "@".join(filter(None, (name, "-".join(item))))
-    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError):
-        pass  # no study here, so none of its files
+        repeated = list_items(read_study())
+    except (StudyError, OSError):
+        return ""  # no study here, so none of its files
+    for stage, about in graph.items():
+        names = (
+            repeated[about["foreach"][len("${items.") : -1]] if "do" in about else {}
+        )
+        for name, parts in (names or {"": {}}).items():
+            if sought & _place_outs(about.get("do", about)["outs"], name, parts):
+                return "@".join(filter(None, (stage, name)))
     return ""
 
 
-def _place_outs(outs: list, keys: list[str], item: tuple[str, ...]) -> set[Path]:
-    """Absolute paths of a stage's outputs, for one item of its matrix."""
+def _place_outs(outs: list, key: str, parts: dict[str, str]) -> set[Path]:
+    """Absolute paths of a stage's outputs, for one of the items it is repeated for.
+
+    key: the item's name; parts: of that name.
+    """
     places = set()
     for out in outs:
         place = next(iter(out)) if isinstance(out, dict) else out
-        for key, value in zip(keys, item, strict=True):
-            place = place.replace(f"${{item.{key}}}", value)
+        place = place.replace("${key}", key)
+        for part, value in parts.items():
+            place = place.replace(f"${{item.{part}}}", value)
         places.add(Path(place).absolute())
     return places
 
