@@ -77,6 +77,8 @@ def draw_curves(
             _draw_curve(panel, record["curves"], measure, colours[name])
         pair[0].set_title(name, color=colours[name])
         pair[1].set_xlabel("epoch")
+        if i + columns >= len(records):  # nothing below it
+            pair[1].tick_params(labelbottom=True)
         pair[1].xaxis.set_major_locator(MaxNLocator(4, integer=True))
     for first, measure in enumerate(("loss", "accuracy")):
         lines = panels[first::2]
@@ -123,6 +125,8 @@ def draw_reliability(
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for panel in panels.flat[len(records) :]:
         panel.set_visible(False)
+    for panel in panels.flat[: len(records)][-columns:]:  # nothing below these
+        panel.tick_params(labelbottom=True)
     for panel, (name, record) in zip(panels.flat, records.items(), strict=False):
         calibration = record["test"]["all"]["calibration"]
         bins = {k: np.array(v, float) for k, v in calibration["bins"].items()}

@@ -106,6 +106,8 @@ def draw_recall(
     grid = figure.subplots(rows, columns, sharey=True, sharex=True, squeeze=False)
     for panel in grid.flat[len(others) :]:
         panel.set_visible(False)
+    for panel in grid.flat[: len(others)][-columns:]:  # nothing below these
+        panel.tick_params(labelbottom=True)
     for panel, name in zip(grid.flat, others, strict=False):
         for y, label in enumerate(labels):
             _draw_recall_row(panel, y, label, plain, records[name], colours[name])
