@@ -509,6 +509,7 @@ def test_test_cells_of_one_patient_get_no_verdict(study, tmp_path):
     assert found["verdict"] == "one group can't tell" and found["low"] is None
     page = page_of(copy)
     assert "All test cells are of one group" in page and "no interval" in page
+    assert "alone no interval" not in page
     assert "nan" not in re.sub(r"data:[^\"]*", "", page).lower()
 
 

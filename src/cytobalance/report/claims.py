@@ -109,15 +109,16 @@ def compose_answer(results: Results, dataset: dict[str, Any]) -> Answer:
 
 def _answer_line(name: str, gain: Gain, classes: list[str]) -> AnswerLine:
     score, rare = gain["balanced_accuracy"], gain["rare_recall"]
+    joint = joint_span(score)
     notes = [
-        f"alone {point_span(score)}" if score["low"] != score["joint_low"] else "",
+        f"alone {point_span(score)}" if joint != point_span(score) else "",
         f"rare classes {points(rare['value'])} {joint_span(rare)}",
         describe_classes(gain, classes),
     ]
     return AnswerLine(
         name,
         points(score["value"]),
-        joint_span(score),
+        joint,
         verdict(gain),
         "; ".join(filter(None, notes)),
     )
