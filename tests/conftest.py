@@ -13,9 +13,9 @@ from finished_study import FinishedStudy, finish_study
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parent.parent
-# Groups of tests that take longest, by CPU seconds.
+# Files of tests that take longest, by CPU seconds.
 LONG = (
-    *("finished_study", "test_pipeline", "test_gan_stages", "test_curation"),
+    *("test_pipeline", "test_damage", "test_gan_stages", "test_curation"),
     *("test_cutout", "test_survey", "test_two_processes", "test_gan_models"),
 )
 
@@ -50,20 +50,10 @@ def real_data() -> Path:
     return folder
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give one worker the tests of a file, and one all tests of the finished study.
-
-    Long groups start first, so that no worker waits for another at the end.
-    """
-    groups = {}
-    for item in items:
-        ours = "finished_study" in item.fixturenames
-        groups[item] = "finished_study" if ours else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(groups[item]))
-    order = dict.fromkeys([*LONG, *groups.values()])
-    rank = {group: place for place, group in enumerate(order)}
-    items.sort(key=lambda item: rank[groups[item]])
+    """Start long files first, so that no worker waits for another at the end."""
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture(scope="session")
