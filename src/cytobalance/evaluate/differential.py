@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
+from scipy.special import ndtri
 
 from cytobalance.evaluate.intervals import (
     LEVEL,
@@ -17,7 +18,7 @@ from cytobalance.study.settings import Evaluate
 
 # Deviations on both sides of the mean that hold 95 % of normal differences (Bland &
 # Altman 1986); these limits are of subjects, whatever the level of the intervals.
-AGREEMENT = stats.norm.ppf(0.975)
+AGREEMENT = ndtri(0.975)
 
 
 def count_differential(
