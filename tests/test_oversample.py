@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from cell_sets import write_cells
 from imblearn.over_sampling import ADASYN, SMOTE
 
@@ -191,13 +192,13 @@ def test_the_stage_writes_cells_with_parents(tmp_path, monkeypatch, blobs):
     import oversample as stage
 
     images, labels = blobs
-    text = PARAMS.read_text()
-    head, tail = text.split("  classes:\n", 1)
-    tail = "\nhold_out:" + tail.split("\nhold_out:", 1)[1]
-    classes = "  classes:\n    a: [basophil]\n    b: [monocyte]\n    c: [platelet]\n"
-    text = (head + classes + tail).replace("target: 475", "target: 40")
-    text = text.replace("size: 32", "size: 16")
-    (tmp_path / "params.yaml").write_text(text)
+    values = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    types = {"a": ["basophil"], "b": ["monocyte"], "c": ["platelet"]}
+    values["merge"]["classes"] = types
+    values["balancers"] = {"plain": {}, "augmented": {"synthetic": "augmented"}}
+    values["generate"]["target"] = 40
+    values["image"]["size"] = 16
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     ids = [f"c{k}" for k in range(len(labels))]
     table = pd.DataFrame({"cell_id": ids, "label": labels, "group": ids})
     write_cells(tmp_path / "data/cells", images, table)
@@ -205,11 +206,11 @@ def test_the_stage_writes_cells_with_parents(tmp_path, monkeypatch, blobs):
     dealt = table.assign(part=part, pool=True)
     write_table(tmp_path / "data/hold_out.csv", dealt)
     monkeypatch.chdir(tmp_path)
-    for oversampler in ("plain", "augmented"):
+    for oversampler in ("none", "augmented"):
         arguments = ["x", "--protocol", "heldout", "--oversampler", oversampler]
         monkeypatch.setattr("sys.argv", arguments)
         stage.main()
-    assert len(read_cells(Path("data/synthetic/heldout/plain"))) == 0
+    assert len(read_cells(Path("data/synthetic/heldout/none"))) == 0
     made = read_cells(Path("data/synthetic/heldout/augmented")).table
     train = table[part == "train"]["label"].value_counts()
     counts = made["label"].value_counts()
