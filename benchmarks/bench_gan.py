@@ -203,6 +203,7 @@ def main() -> None:
             "latent": given.latent,
             "batch": given.batch,
             "critic_steps": 5,
+            "augment": (),
         }
     )
     compare_iterations(settings, given.size, given.rounds)

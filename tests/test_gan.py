@@ -10,9 +10,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from cytobalance.assess.artefacts import grid_energy
 from cytobalance.generators.batches import Batches
 from cytobalance.generators.engine import Training
-from cytobalance.generators.generation import generate_cells
+from cytobalance.generators.generation import generate_cells, to_pixels
 from cytobalance.generators.networks import Critic, Generator, ResidualBlock
 from cytobalance.generators.penalty import gradient_penalty, input_slope
 from cytobalance.generators.processes import start_processes
@@ -34,6 +35,9 @@ TINY = STUDY.gan.model_copy(
         "critic_steps": 2,
         "classifier_weight": 5.0,
         "conditioning": "onehot",
+        "learning_rate": 1e-3,
+        "augment": (),
+        "warm_start": 0,
         "precision": "fp32",
     }
 )
@@ -95,6 +99,19 @@ def test_critic_and_classifier_are_tables_4_and_5(outputs):
     ]
     assert count_blocks(network) == [2, 4, 4]
     assert not any("Norm" in type(m).__name__ for m in network.modules())
+
+
+def test_a_fresh_generator_has_no_grid():
+    torch.manual_seed(0)
+    network = Generator(size=32, width=16, latent=64, classes=3)
+    doublings = [m for m in network.grow if isinstance(m, nn.ConvTranspose2d)][:2]
+    for layer in doublings:  # what is flat stays flat, but for the border
+        flat = layer(torch.ones(1, 16, 8, 8))[0, :, 4:-4, 4:-4]
+        torch.testing.assert_close(flat, flat[:, :1, :1].expand_as(flat))
+    with torch.no_grad():
+        made = network(torch.randn(200, 64), torch.arange(200) % 3)
+    assert 0.1 < made.std(0).mean() < 0.8  # z shows, and tanh is not at its ends
+    assert grid_energy(to_pixels(made).numpy()) < 1.5
 
 
 def test_images_keep_their_size_and_range_at_other_sizes():

@@ -25,6 +25,8 @@ TINY = {
     "batch": 8,
     "iterations": 60,
     "critic_steps": 2,
+    "learning_rate": 1e-3,
+    "warm_start": 0,
     "precision": "fp32",
 }
 # A stage that saves its state at every look at the losses.

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from test_gan import GANS, TINY, make_batches, make_training
+from test_gan import GANS, TINY, make_batches, make_training, weights_of
 
 from cytobalance.generators import gans
+from cytobalance.generators.batches import Batches
 from cytobalance.generators.engine import train_gan
 from cytobalance.generators.generation import generate_cells
 from cytobalance.generators.registry import build_gan, load_generator, save_generator
 from cytobalance.generators.settings import settings_model, settings_of
+from cytobalance.generators.warm_start import find_components
 
-NOWHERE = Path("never written")
+NOWHERE = Path("no folder/never written")
 # A model of diffusion as a rectified flow (Liu 2022): one network, no critic.
 FLOW = """
 import torch
@@ -143,3 +145,77 @@ def test_a_model_of_diffusion_stands_beside_the_gans(add_gan, tmp_path):
     ]
     assert made[0].shape == (6, 16, 16, 3)
     assert made[1].mean() - made[0].mean() > 25
+
+
+# A start from principal components
+
+
+@pytest.mark.parametrize("gan, steps", [("c_wgan_gp", 80), ("dcgan", 160)])
+def test_a_warm_start_draws_cells_of_their_class_before_it_is_taught(gan, steps):
+    settings = TINY.model_copy(
+        update={"warm_start": steps, "augment": ("cutout",), "iterations": 1}
+    )
+    training = make_training(settings, gan)
+    before = {k: v.clone() for k, v in training.model.state_dict().items()}
+    training.start_warm(make_batches(settings))
+    dark, bright = training.draw_latents().float().mean((1, 2, 3, 4))
+    assert bright - dark > 120  # 180 apart, and 0 with cutout's holes in them
+    after = training.model.state_dict()  # its teachers learn beside it
+    for student in training.model.students:
+        names = [name for name in before if name.startswith(f"{student}.")]
+        assert not all(torch.equal(before[name], after[name]) for name in names)
+    again = make_training(settings, gan)
+    again.start_warm(make_batches(settings))
+    assert torch.equal(weights_of(training), weights_of(again))
+
+
+def test_components_give_cells_as_numbers_like_z_and_hold_them():
+    rng = np.random.default_rng(0)
+    basis = rng.normal(size=(3, 16 * 16 * 3))
+    labels = np.repeat([0, 1], 200)
+    shades = rng.normal(size=(400, 3)) * [30, 20, 10] * (1 + labels[:, None])
+    images = 120 + 20 * labels[:, None] + shades @ basis / 10
+    images = images.reshape(-1, 16, 16, 3).clip(0, 255).astype(np.uint8)
+    settings = TINY.model_copy(update={"mirror": False, "latent": 3, "batch": 64})
+    batches = Batches(images, labels, settings, 1, torch.device("cpu"))
+    components = find_components(batches, 3, 3)
+    batch = batches.draw("critic", 0)
+    z = components.encode(batch.real, batch.y)
+    for label in (0, 1):
+        torch.testing.assert_close(
+            z[batch.y == label].std(0), torch.ones(3), rtol=0, atol=0.4
+        )
+    again = (
+        components.middle[batch.y] + z * components.scale[batch.y] @ components.axes.T
+    )
+    assert (again - batch.real.flatten(1)).square().mean() < 1e-4
+    torch.testing.assert_close(
+        components.axes.T @ components.axes, torch.eye(3), rtol=0, atol=1e-3
+    )
+
+
+def test_classes_of_equal_cells_have_components_too():
+    images = np.repeat([[40], [200]], 20, 0).astype(np.uint8)
+    images = np.broadcast_to(images[..., None, None], (40, 16, 16, 3))
+    batches = Batches(images, np.repeat([0, 1], 20), TINY, 1, torch.device("cpu"))
+    components = find_components(batches, 2, 8)
+    batch = batches.draw("critic", 0)
+    z = components.encode(batch.real, batch.y)
+    torch.testing.assert_close(z, torch.zeros_like(z), rtol=0, atol=0.1)
+
+
+def test_a_training_with_a_warm_start_goes_on_where_it_stopped(tmp_path):
+    settings = TINY.model_copy(update={"warm_start": 5})
+    straight = make_training(settings)
+    train_gan(straight, make_batches(settings), NOWHERE)
+    cold = make_training(TINY)
+    train_gan(cold, make_batches(TINY), NOWHERE)
+    assert not torch.equal(weights_of(straight), weights_of(cold))
+    broken = make_training(settings)
+    broken.start_warm(make_batches(settings))
+    for _ in range(3):
+        broken.run_iteration(make_batches(settings))
+    broken.save(tmp_path / "state.pt")
+    resumed = make_training(settings)
+    train_gan(resumed, make_batches(settings), tmp_path / "state.pt")
+    assert torch.equal(weights_of(straight), weights_of(resumed))

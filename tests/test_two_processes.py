@@ -20,8 +20,8 @@ from cytobalance.study.tables import read_table
 def shared(tmp_path_factory):
     """Folder of all that two processes did, with `said`, what they printed."""
     top = tmp_path_factory.mktemp("two")
-    alone = make_study(top / "alone", iterations=4)
-    make_study(top / "shared", iterations=4)
+    alone = make_study(top / "alone", iterations=4, warm_start=2)
+    make_study(top / "shared", iterations=4, warm_start=2)
     make_study(top / "odd", batch=7)
     for stage in ("train_gan", "generate"):
         run_here(stage, alone)
@@ -53,7 +53,7 @@ def test_two_processes_find_the_gradients_of_the_joined_batch(
     assert theirs.keys() == ours.keys() and len(ours) > 20
     for name, gradient in ours.items():
         # A bias ahead of a norm has no gradient but rounding: hence the floor.
-        scale = max(gradient.abs().max().item(), 1e-2)
+        scale = max(gradient.abs().max().item(), 3e-2)
         torch.testing.assert_close(theirs[name], gradient, rtol=1e-5, atol=1e-5 * scale)
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 CHANGES = {
     "image": {"size": 16},
     "simulator": {"scale": 0.006, "cells_per_patient": 2},
-    "gan": {"width": 4, "latent": 8, "batch": 16, "iterations": 4, "precision": "fp32"},
+    "gan": {"width": 4, "latent": 8, "batch": 16, "iterations": 4, "warm_start": 2},
     "generate": {"target": 40, "batch": 16},
     "assess": {"cells": 20},
     "evaluate": {"resamples": 20},

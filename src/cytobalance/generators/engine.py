@@ -19,6 +19,7 @@ from cytobalance.generators.protocol import Model
 from cytobalance.generators.registry import drop_teachers
 from cytobalance.generators.settings import GeneratorSettings
 from cytobalance.generators.states import read_state, write_state
+from cytobalance.generators.warm_start import WarmStart
 from cytobalance.study.cost import remark
 from cytobalance.study.runtime import StudyError, derive_seed, show_progress
 
@@ -71,6 +72,24 @@ class Training:
         self.saved: int | None = None  # the iteration whose state is on disk
         self.losses: list[dict[str, float]] = []
         self.drawings: dict[int, Tensor] = {}
+
+    def start_warm(self, batches: Batches) -> None:
+        """Let G learn from real cells, and the others beside it, before they teach G.
+
+        Its average starts from there.
+        """
+        count, steps = len(self.classes), self.settings.warm_start
+        start = WarmStart(self.model, count, self.settings, batches, self.processes)
+        loss = torch.zeros(())
+        for step in show_progress(range(steps), steps, "warm start", "step"):
+            for student in self.model.students:
+                if student == "generator":
+                    loss = start.teach(step)
+                else:
+                    turn = step if self.model.one_class else None
+                    self.teach(student, batches.draw(f"warm {student}", step, turn))
+        self.average.generator.load_state_dict(self.model.generator.state_dict())
+        print(f"warm start: {steps} steps, mean squared difference {loss.item():.4f}")
 
     def run_iteration(self, batches: Batches) -> None:
         """Teach every student its steps."""
@@ -234,6 +253,8 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
                 f"gan.iterations is {total}, but an unfinished training of the same "
                 f"settings is further; raise it, or delete {state_file} to start anew"
             )
+    elif training.settings.warm_start:
+        training.start_warm(batches)
     # The file's name tells settings and cells.
     check_agreement(training.processes, state_file.name, training.iteration)
     saved = time.monotonic()

@@ -26,6 +26,7 @@ class GeneratorSettings(Group):
         tuple[Literal["colour", "translation", "cutout"], ...], Field(strict=False)
     ]
     ema: Decay
+    warm_start: whole(0, 1_000_000)
     precision: Literal["fp32", "bf16"]
 
 
