@@ -185,8 +185,9 @@ class Critic(nn.Sequential):
 
     Takes float [N, 3 + labels, size, size] in [-1, 1], gives float [N, outputs].
     labels: classes of a critic that is told the label (`with_label`), else 0. First
-    values keep the variance on its way (He 2015), where PyTorch's lose it: in 200 steps
-    a classifier then learns what takes it 400 otherwise. The paper is silent.
+    values keep the variance on its way (He 2015), where PyTorch's lose it; the paper is
+    silent. A classifier of the default study's cells had a cross-entropy of 1.29 after
+    200 steps instead of 1.50 (one training each).
     """
 
     def __init__(self, size: int, width: int, outputs: int, labels: int = 0):
