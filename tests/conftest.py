@@ -2,10 +2,11 @@
 
 import errno
 import os
-from collections.abc import Iterator
+import pickle
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from finished_study import FinishedStudy, finish_study
 
 # Networks of tests are so small that a second thread gains nothing, and loses much
@@ -15,8 +16,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parent.parent
 # Files of tests that take longest, by CPU seconds.
 LONG = (
-    *("test_pipeline", "test_damage", "test_gan_stages", "test_curation"),
-    *("test_cutout", "test_survey", "test_two_processes", "test_gan_models"),
+    *("test_pipeline", "test_gan_stages", "test_curation", "test_cutout"),
+    # After the study that it shares with the first is finished.
+    *("test_damage", "test_survey", "test_two_processes", "test_gan_models"),
 )
 
 
@@ -57,10 +59,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def finished_study(tmp_path_factory) -> Iterator[FinishedStudy]:
-    """The tiny study, run to its end once; tests leave its files as they are."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        yield finish_study(tmp_path_factory.mktemp("study"), monkeypatch)
+def finished_study(tmp_path_factory) -> FinishedStudy:
+    """The tiny study, run to its end once, for all workers.
+
+    Tests leave its files as they are.
+    """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder below the session's
+        place = place.parent
+    record = place / "finished_study.pickle"
+    with FileLock(f"{record}.lock"):
+        if not record.exists():
+            (place / "finished_study").mkdir()
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                study = finish_study(place / "finished_study", monkeypatch)
+            record.write_bytes(pickle.dumps(study))
+        return pickle.loads(record.read_bytes())
 
 
 @pytest.fixture
