@@ -2,6 +2,7 @@
 
 import argparse
 
+from cytobalance.classify.legality import check_classifiers
 from cytobalance.study import places
 from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError, atomic_folder, run_stage
@@ -21,7 +22,9 @@ def main() -> None:
         "--in-graph", action="store_true", help="DVC runs this, and has read its graph"
     )
     options = parser.parse_args()
-    texts = describe_stages(read_study())
+    study = read_study()
+    check_classifiers(study)
+    texts = describe_stages(study)
     before = ITEMS.read_text(encoding="utf-8") if ITEMS.exists() else ""
     with atomic_folder(places.STAGES) as folder:
         for name, text in texts.items():

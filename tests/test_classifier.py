@@ -12,11 +12,17 @@ from tiny_classifiers import CPU, TINY, tiny_cnn
 
 import train_classifier
 from cytobalance.balance.settings import Recipe
-from cytobalance.classify import network as network_module
-from cytobalance.classify.cells import Cells, draw_order, draw_views, tabulate_views
+from cytobalance.classify import lesson as lesson_module
+from cytobalance.classify.cells import (
+    Cells,
+    draw_order,
+    draw_views,
+    tabulate_views,
+    to_float,
+)
 from cytobalance.classify.classifier import build_classifier, load_classifier
 from cytobalance.classify.kinds.sequential_cnn import Blocks
-from cytobalance.classify.network import balanced_accuracy, to_float
+from cytobalance.classify.network import balanced_accuracy
 from cytobalance.study.cells import hash_file
 from cytobalance.study.inputs import write_inputs
 from cytobalance.study.runtime import StudyError, derive_seed
@@ -167,9 +173,9 @@ def test_weights_dropout_order_and_mirroring_draw_from_streams_of_their_own():
         assert not any(torch.equal(draw, other) for other in draws[:k])
     asked = []
     with pytest.MonkeyPatch.context() as patch:
-        named = network_module.named_generator
+        named = lesson_module.named_generator
         patch.setattr(
-            network_module,
+            lesson_module,
             "named_generator",
             lambda seed, name: asked.append((seed, name)) or named(seed, name),
         )
@@ -183,11 +189,11 @@ def test_a_weighted_draw_mirrors_as_an_even_one_does(monkeypatch):
     # Balancers share a trial's seed: what one draws does not shift what another does.
     seen = []
 
-    def stop(lesson, steps):
+    def stop(lesson, steps, head_only):
         seen.append(steps)
         raise StopIteration
 
-    monkeypatch.setattr(network_module._Lesson, "run_epoch", stop)
+    monkeypatch.setattr(lesson_module.Lesson, "run_epoch", stop)
     for weight in (1, 9):
         cells = cells_of(30, 1)
         cells.weights[:5] = weight
@@ -291,7 +297,7 @@ def test_a_saved_classifier_rebuilds_itself(project):
     classifier, about = load_classifier(path, CPU)
     assert about["classes"] == list(CLASSES) and about["size"] == SIZE
     assert about["inputs"] == INPUTS and about["trials"] == 2
-    assert about["settings"] == TINY | {"overrides": {}}
+    assert about["settings"] == tiny_cnn().model_dump()
     predictions = project / f"data/predictions/{KEY}.csv"
     assert about["predictions"] == hash_file(predictions)
     table = read_table(predictions)

@@ -19,6 +19,10 @@ def test_every_part_that_differs_from_plain_is_said():
             sampling={"all": 2, "hem": 7},
             loss="balanced_softmax",
             post_adjustment=1.0,
+            sources="sqrt",
+            loss_from=0.8,
+            mix={"how": "cutmix", "partner": "even"},
+            ema=0.9,
             augment={"turn": 180, "mirror": True},
         )
     )
@@ -27,11 +31,16 @@ def test_every_part_that_differs_from_plain_is_said():
         "each counts 0.5 times in the loss",
         "seen before the first real cell",
         "weight of their class (all 2, hem 7)",
-        "loss: balanced softmax",
+        "loss: balanced softmax, from 80 % of the training on",
+        "sources of a class drawn by the root",
+        "views mixed with a cell of any class alike (cutmix)",
+        "weights averaged",
         "logits adjusted after training",
         "every view changed anew (turn, mirror)",
     ):
         assert words in text
+    again = describe_recipe(recipe(head_retraining=2))
+    assert again == "last layer trained anew on even draws"
     assert "SMOTE" in describe_recipe(recipe(synthetic="smote"))
     assert describe_recipe(recipe(synthetic="smote", share=0.5)).endswith(
         "50 % of every class's views"

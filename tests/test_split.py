@@ -119,7 +119,8 @@ def test_weights_are_gungors_formula(study, cells, hold_out):
     # C-NMC's training counts, 2 classes: 10,661 / (2 x 7,272) and / (2 x 3,389).
     labels = np.array(["ALL"] * 7272 + ["HEM"] * 3389)
     balanced = Recipe(sampling="balanced")
-    weights = weigh_views(labels, np.zeros(len(labels), bool), balanced)
+    none = np.zeros(len(labels), bool)
+    weights = weigh_views(labels, np.full(len(labels), "c_nmc"), none, balanced)
     assert weights[0] == pytest.approx(0.733, abs=1e-3)
     assert weights[-1] == pytest.approx(1.573, abs=1e-3)
     table = split(study, cells, hold_out, "heldout", "weighted")
@@ -139,7 +140,7 @@ MADE = np.arange(100) % 10 >= 8  # a fifth of each class is synthetic
 
 def views_of(recipe: Recipe, labels=LABELS, made=MADE) -> pd.Series:
     """Part of all views that each class and origin gets."""
-    weights = weigh_views(labels, made, recipe)
+    weights = weigh_views(labels, np.full(len(labels), "pbc"), made, recipe)
     assert weights.mean() == pytest.approx(1)
     table = pd.DataFrame({"label": labels, "made": made, "views": weights / 100})
     return table.groupby(["label", "made"])["views"].sum()
@@ -193,3 +194,23 @@ def test_a_recipe_with_a_share_pools_nothing_and_cuts_no_class(study, cells, hol
     rare = study.recipes["weighted_augmented_gan"].share
     drawn = train[(train["origin"] == "synthetic") & (train["weight"] > 0)]
     assert set(drawn["label"]) == set(rare)
+
+
+@pytest.mark.parametrize(
+    "how, parts", [("balanced", (0.5, 0.5)), ("sqrt", (0.75, 0.25)), ("natural", None)]
+)
+def test_sources_are_evened_within_a_class_and_leave_its_views_alone(how, parts):
+    # Class a: 45 cells of one source, 5 of another, 10 synthetic; b has one source.
+    labels = np.repeat(["a", "b"], [60, 20])
+    sources = np.repeat(["pbc", "mll", "", "pbc"], [45, 5, 10, 20])
+    made = sources == ""
+    recipe = {"synthetic": "acgan", "share": 0.4, "sampling": "balanced"}
+    plain, even = (
+        weigh_views(labels, sources, made, Recipe(**recipe, sources=s))
+        for s in ("natural", how)
+    )
+    for chosen in (labels == "b", made, (labels == "a") & ~made):
+        assert even[chosen].sum() == pytest.approx(plain[chosen].sum())
+    first, second = even[:45].sum(), even[45:50].sum()
+    wanted = parts or (0.9, 0.1)
+    assert np.allclose(np.array([first, second]) / (first + second), wanted)

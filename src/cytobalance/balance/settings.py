@@ -4,9 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cytobalance.study.settings import Fraction, Group, Name, real
+from cytobalance.study.settings import Decay, Fraction, Group, Name, real, whole
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+# Losses that weigh cells, as every kind of classifier can, and those of logits.
+NETWORK_LOSSES = ("focal", "balanced_softmax", "logit_adjusted")
+LOSSES = ("cross_entropy", "class_weights", "effective_number", *NETWORK_LOSSES)
 
 
 class Augment(Group):
@@ -27,6 +30,19 @@ class Augment(Group):
         return any(self.model_dump().values())
 
 
+class Mix(Group):
+    """Each view mixed with a second cell, its partner, and so are their losses."""
+
+    # Whole images (Zhang 2018), or a square of the partner pasted in (Yun 2019).
+    how: Literal["mixup", "cutmix"]
+    # Partners drawn as views are, or every class equally often (Galdran 2021 for mixup,
+    # Park 2022 for CutMix).
+    partner: Literal["views", "even"] = "views"
+    # The partner's part is drawn from Beta(alpha, alpha), that of an `even` one from
+    # Beta(alpha, 1).
+    alpha: real(0, 100, zero=False) = 1.0
+
+
 class Recipe(Group):
     """One way to balance a training, made of parts that combine."""
 
@@ -44,14 +60,28 @@ class Recipe(Group):
     sampling: (
         Literal["natural", "balanced", "sqrt"] | dict[Name, real(0, 1e6, zero=False)]
     ) = "natural"
-    loss: Literal[
-        "cross_entropy", "class_weights", "balanced_softmax", "logit_adjusted"
-    ] = "cross_entropy"
+    # How often a source of real cells is seen within its class: as it has cells, all
+    # sources equally often, or by the root of their number of cells.
+    sources: Literal["natural", "balanced", "sqrt"] = "natural"
+    loss: Literal[LOSSES] = "cross_entropy"
     # tau of the loss `logit_adjusted` (Menon 2021).
     loss_adjustment: real(0, 100) = 1.0
+    # beta of `effective_number` (Cui 2019): a class gains little beyond 1 / (1 - beta)
+    # cells. gamma of `focal` (Lin 2017).
+    loss_beta: Fraction = 0.999
+    loss_gamma: real(0, 100) = 2.0
+    # Part of the training before the loss begins, with cross-entropy until then: 0.8 of
+    # Cao's (2019) deferred re-weighting.
+    loss_from: Share = 0.0
     # tau of logit adjustment after the training; 0 is off (Menon 2021).
     post_adjustment: real(0, 100) = 0.0
     augment: Augment = Augment()
+    mix: Mix | None = None
+    # The last so many of the epochs train a new last layer alone, with every class
+    # drawn equally often (cRT, Kang 2020).
+    head_retraining: whole(0, 100_000) = 0
+    # Decay of a moving average of the weights, which then answers; 0 is off.
+    ema: Decay = 0.0
 
     @model_validator(mode="after")
     def _check_synthetic(self):
@@ -60,6 +90,35 @@ class Recipe(Group):
             if self.synthetic is None and getattr(self, part) != default:
                 raise ValueError(f"{part} needs `synthetic`, a GAN or an oversampler")
         return self
+
+    @model_validator(mode="after")
+    def _check_loss(self):
+        users = {
+            "loss_adjustment": ("logit_adjusted",),
+            "loss_beta": ("effective_number",),
+            "loss_gamma": ("focal",),
+            "loss_from": [loss for loss in LOSSES if loss != "cross_entropy"],
+        }
+        for part, losses in users.items():
+            default = type(self).model_fields[part].default
+            if self.loss not in losses and getattr(self, part) != default:
+                raise ValueError(f"{part} needs the loss {' or '.join(losses)}")
+        if self.head_retraining and self.post_adjustment:
+            raise ValueError(
+                "head_retraining ends with even draws, which leave post_adjustment "
+                "nothing to adjust; leave one of them out"
+            )
+        return self
+
+    @property
+    def network_parts(self) -> tuple[str, ...]:
+        """The parts that only a network's training has, as params.yaml names them."""
+        parts = {
+            f"the loss {self.loss}": self.loss in NETWORK_LOSSES,
+            **{part: getattr(self, part) for part in ("loss_from", "mix", "ema")},
+            "head_retraining": self.head_retraining,
+        }
+        return tuple(name for name, value in parts.items() if value)
 
     @property
     def pools(self) -> bool:

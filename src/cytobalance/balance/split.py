@@ -37,18 +37,21 @@ def split_cells(
     weight = np.ones(len(table))
     train = (table["part"] == "train").to_numpy()
     made = (table["origin"] == "synthetic").to_numpy()
-    weight[train] = weigh_views(table["label"].to_numpy()[train], made[train], recipe)
+    weight[train] = weigh_views(
+        *(table[name].to_numpy()[train] for name in ("label", "source")),
+        *(made[train], recipe),
+    )
     return table.assign(weight=weight)[list(SPLIT_COLUMNS)].reset_index(drop=True)
 
 
 def weigh_views(
-    labels: np.ndarray, synthetic: np.ndarray, recipe: Recipe
+    labels: np.ndarray, sources: np.ndarray, synthetic: np.ndarray, recipe: Recipe
 ) -> np.ndarray:
     """How often each training cell is seen, relative to others: float [N], mean 1.
 
-    labels: str [N]; synthetic: bool [N]. `balanced` sampling gives Gungor's (2023)
-    N_total / (n_classes x N_class). Where a class has cells of one kind alone, all its
-    views are of that kind, whatever the recipe's `share`.
+    labels, sources: str [N]; synthetic: bool [N], of no source. `balanced` sampling
+    gives Gungor's (2023) N_total / (n_classes x N_class). Where a class has cells of
+    one kind alone, all its views are of that kind, whatever the recipe's `share`.
     """
     classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     made = np.bincount(codes, weights=synthetic, minlength=len(classes))
@@ -66,7 +69,23 @@ def weigh_views(
         cells = np.where(synthetic, made[codes], real[codes])
         both = ((made > 0) & (real > 0))[codes]
         weight = np.where(both, mass[codes] * part / cells, weight)
+    if recipe.sources != "natural":
+        weight = weight * _even_sources(codes, sources, synthetic, recipe.sources)
     return weight * len(labels) / weight.sum()
+
+
+def _even_sources(
+    codes: np.ndarray, sources: np.ndarray, synthetic: np.ndarray, how: str
+) -> np.ndarray:
+    """Factor of each cell, of mean 1 over the real and the synthetic ones of a class.
+
+    how: `balanced`, all sources of a class equally often; `sqrt`, by their roots.
+    """
+    keys = pd.DataFrame({"class": codes, "made": synthetic, "source": sources})
+    cells = keys.groupby(["class", "made", "source"])["source"].transform("size")
+    factor = cells ** {"balanced": -1.0, "sqrt": -0.5}[how]
+    means = factor.groupby([keys["class"], keys["made"]]).transform("mean")
+    return (factor / means).to_numpy()
 
 
 def _share_of(label: str, share: float | dict[str, float]) -> float:
@@ -82,9 +101,12 @@ def _gather(
     if protocol == "heldout":
         visible = np.flatnonzero(hold_out["part"].isin(PARTS))
     real = hold_out.iloc[visible][["cell_id", "label", "part"]]
-    real = real.assign(origin="real", row=visible)
+    source = cells["source"].to_numpy()[visible]
+    real = real.assign(origin="real", row=visible, source=source)
     made = synthetic[["cell_id", "label"]]
-    made = made.assign(part="train", origin="synthetic", row=np.arange(len(synthetic)))
+    made = made.assign(
+        part="train", origin="synthetic", row=np.arange(len(synthetic)), source=""
+    )
     return pd.concat([real, made], ignore_index=True)
 
 

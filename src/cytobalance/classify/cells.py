@@ -36,6 +36,16 @@ class Cells:
         return (mass / mass.sum()).float()
 
 
+def even_weights(cells: Cells) -> Tensor:
+    """Weights by which every class is drawn equally often: float64 [N].
+
+    Within a class cells are drawn as often as their weights have it.
+    """
+    labels = cells.labels.cpu()
+    mass = torch.bincount(labels, cells.weights)
+    return cells.weights / mass[labels]
+
+
 def draw_views(cells: Cells, count: int, order: str, stream) -> Tensor:
     """Rows of the cells that `count` views show, in their order: int64 [count].
 
@@ -62,6 +72,11 @@ def draw_order(weights: Tensor, count: int, stream: torch.Generator) -> Tensor:
     ends = weights.cumsum(0)
     draws = torch.rand(count, generator=stream, dtype=torch.float64) * ends[-1]
     return torch.searchsorted(ends, draws, right=True).clamp_(max=len(weights) - 1)
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 [N, S, S, 3] -> float32 [N, 3, S, S] in 0..255, channels last."""
+    return images.permute(0, 3, 1, 2).float()
 
 
 def named_generator(seed: int, name: str) -> torch.Generator:

@@ -4,30 +4,57 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cytobalance.balance.settings import Recipe
+
 
 def cell_losses(
-    logits: Tensor, labels: Tensor, loss: str, prior: Tensor, adjustment: float
+    logits: Tensor, labels: Tensor, recipe: Recipe, prior: Tensor, factors: Tensor
 ) -> Tensor:
     """Loss of each cell: float32 [N].
 
     logits: [N, C]; labels: int64 [N]; prior: float32 [C], how often the training sees
-    each class, sum 1. With f the logits and y the class:
+    each class, sum 1; factors: float32 [C], as of `class_factors`. With f the logits,
+    y the class and p = softmax(f)_y:
 
-    cross_entropy     -log softmax(f)_y
-    class_weights     the same / (C prior_y)
+    cross_entropy     -log p; with two classes binary cross-entropy of f_1 - f_0
+    class_weights     the same, times the factor of y
+    effective_number  the same, times the factor of y
+    focal             (1 - p)^gamma times the same             Lin 2017, equation 4
     balanced_softmax  -log softmax(f + log prior)_y            Ren 2020, equation 3
     logit_adjusted    -log softmax(f + tau log prior)_y        Menon 2021, equation 10
 
     A class that the training never sees has no part in the last two.
     """
-    logits = logits.float()
-    tau = {"balanced_softmax": 1.0, "logit_adjusted": adjustment}.get(loss, 0.0)
-    if tau:
-        logits = logits + tau * prior.log()
+    logits, loss = logits.float(), recipe.loss
+    tau = {"balanced_softmax": 1.0, "logit_adjusted": recipe.loss_adjustment}
+    if tau.get(loss):
+        logits = logits + tau[loss] * prior.log()
     losses = functional.cross_entropy(logits, labels, reduction="none")
-    if loss == "class_weights":
-        losses = losses / (len(prior) * prior[labels])
+    if loss == "focal":
+        return (1 - (-losses).exp()) ** recipe.loss_gamma * losses
+    if loss in ("class_weights", "effective_number"):
+        return losses * factors[labels]
     return losses
+
+
+def class_factors(recipe: Recipe, prior: Tensor, cells: int) -> Tensor:
+    """What the loss of a cell of each class is multiplied by: float32 [C].
+
+    Of `class_weights` 1 / (C prior) (Gungor 2023); of `effective_number`
+    (1 - beta) / (1 - beta^n), with n = prior x cells (Cui 2019, equation 4), scaled to
+    mean 1 over the views, as the first has it. Of other losses 1. prior: float32 [C];
+    cells: of the training. A class that is never seen has 1.
+    """
+    seen = prior > 0
+    if recipe.loss == "class_weights":
+        factors = 1 / (len(prior) * prior)
+    elif recipe.loss == "effective_number":
+        beta = torch.tensor(recipe.loss_beta, dtype=torch.float64)
+        factors = (1 - beta) / (1 - beta ** (prior.double() * cells))
+        factors = factors / (factors * prior)[seen].sum()
+    else:
+        factors = torch.ones_like(prior)
+    return torch.where(seen, factors, 1.0).float()
 
 
 def logit_offset(prior: Tensor, adjustment: float) -> Tensor:

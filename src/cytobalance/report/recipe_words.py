@@ -16,6 +16,10 @@ SAMPLING = {
     "balanced": "every class drawn equally often",
     "sqrt": "classes drawn by the root of their size",
 }
+SOURCES = {
+    "balanced": "sources of a class drawn equally often",
+    "sqrt": "sources of a class drawn by the root of their size",
+}
 
 
 def describe_recipe(recipe: Recipe) -> str:
@@ -26,13 +30,23 @@ def describe_recipe(recipe: Recipe) -> str:
         parts.append(f"cells drawn by the weight of their class ({_join(weights)})")
     elif recipe.sampling in SAMPLING:
         parts.append(SAMPLING[recipe.sampling])
+    if recipe.sources != "natural":
+        parts.append(SOURCES[recipe.sources])
     if recipe.loss != "cross_entropy":
-        parts.append(f"loss: {readable(recipe.loss)}")
+        late = f", from {100 * recipe.loss_from:g} % of the training on"
+        parts.append(f"loss: {readable(recipe.loss)}{late if recipe.loss_from else ''}")
     if recipe.post_adjustment:
         parts.append("logits adjusted after training")
     if recipe.augment.active:
         changes = [name for name, value in recipe.augment if value]
         parts.append(f"every view changed anew ({_join(changes)})")
+    if recipe.mix:
+        second = "with a cell of any class alike " * (recipe.mix.partner == "even")
+        parts.append(f"views mixed {second}({recipe.mix.how})")
+    if recipe.head_retraining:
+        parts.append("last layer trained anew on even draws")
+    if recipe.ema:
+        parts.append("weights averaged over the training")
     return "; ".join(parts) or "no balancing"
 
 

@@ -43,8 +43,6 @@ from cytobalance.taxonomy import TYPES
 
 # Everything is compared with it: real cells as they are.
 BASELINE = "plain"
-# Losses that scikit-learn's classifiers, which take weights of cells, can't have.
-NETWORK_LOSSES = ("balanced_softmax", "logit_adjusted")
 # What a per-recipe override of a classifier leaves alone.
 WHOLE = {"kind", "balancers", "trials", "overrides"}
 
@@ -192,7 +190,7 @@ class Study(Group):
         for name, settings in self.classifier_settings.items():
             place = f"classifiers.{name}"
             chosen = (
-                self.balancers if settings.balancers == "all" else (settings.balancers)
+                self.balancers if settings.balancers == "all" else settings.balancers
             )
             for balancer in (*chosen, *settings.overrides):
                 if balancer not in self.recipes:
@@ -205,13 +203,9 @@ class Study(Group):
                     f"{place}.balancers: needs `plain`, and each name once"
                 )
             for balancer in chosen:
-                override(settings, balancer, place)
-                loss = self.recipes[balancer].loss
-                if settings.kind == "scikit_learn" and loss in NETWORK_LOSSES:
-                    raise ValueError(
-                        f"{place}.balancers: `{balancer}` has the loss {loss}, which "
-                        "scikit-learn's classifiers can't take; leave it out"
-                    )
+                merged = override(settings, balancer, place)
+                if reason := merged.refusal(self.recipes[balancer]):
+                    raise ValueError(f"{place}.balancers: `{balancer}` has {reason}")
         judge = self.assess_settings
         if self.gans and (judge is None or judge.kind == "scikit_learn"):
             raise ValueError(

@@ -54,6 +54,7 @@ READS = {
     "split": (
         *("classes", "generate.target", "hold_out", "study.seed"),
         *(f"recipes.{{}}.{part}" for part in ("maker", "pools", "sampling", "share")),
+        "recipes.{}.sources",
     ),
     "train_classifier": (
         *("classes", "image", "recipes.{}", "study.seed", "trainings.{}-{}"),

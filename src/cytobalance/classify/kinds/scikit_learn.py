@@ -1,35 +1,36 @@
-"""Any classifier of scikit-learn, by its name there, on the pixels."""
-
-import io
-import json
-import zipfile
-from inspect import signature
-from typing import Any
+"""Any classifier of scikit-learn, by its name there, on pixels or on features."""
 
 import numpy as np
-import skops.io
 import torch
-from sklearn.base import ClassifierMixin
 from sklearn.metrics import log_loss
-from sklearn.utils import all_estimators
 from torch import Tensor
 
 from cytobalance.balance.settings import Recipe
 from cytobalance.classify.augmentation import augment_views
-from cytobalance.classify.cells import Cells, draw_views, named_generator
+from cytobalance.classify.cells import Cells, draw_views, named_generator, to_float
 from cytobalance.classify.classifier import Classifier, Curve
-from cytobalance.classify.losses import logit_offset
+from cytobalance.classify.estimators import (
+    build_pipeline,
+    pack_estimator,
+    unpack_estimator,
+    weight_argument,
+)
+from cytobalance.classify.losses import class_factors, logit_offset
+from cytobalance.classify.pretrained import imagenet_network
 from cytobalance.classify.settings import Estimator
+from cytobalance.classify.sight import create_network, describe_sight, sight_of
 from cytobalance.study.runtime import StudyError, derive_seed
 
-# A file's date would change its bytes.
-DATE = (1980, 1, 1, 0, 0, 0)
 # The least probability that has a logarithm here.
 LEAST = 1e-12
+# Images at a time.
+BATCH = 512
+# What a file's tensors of the network that gives features begin with.
+NETWORK = "network."
 
 
 class Kind(Classifier):
-    """A classifier of scikit-learn; it sees pixels in 0..1, one row an image.
+    """A classifier of scikit-learn; it sees one row an image.
 
     Cells that are drawn unequally often, and those that are augmented, are drawn and
     changed once, `rounds` times as many as there are; others are taken as they are.
@@ -37,157 +38,135 @@ class Kind(Classifier):
 
     settings: Estimator
 
+    def __init__(self, settings, classes, size, device):
+        super().__init__(settings, classes, size, device)
+        self.network: torch.nn.Module | None = None  # that gives features
+
     def fit(
         self, train: Cells, validation: Cells, recipe: Recipe, seed: int
     ) -> tuple[Curve, Tensor]:
-        estimator = self._build(seed)
-        drawn = recipe.augment.active or len(train.weights.unique()) > 1
-        rows = torch.arange(len(train))
-        if drawn:
-            count = self.settings.rounds * len(train)
-            stream = named_generator(seed, "order")
-            rows = draw_views(train, count, recipe.order, stream)
-        images = train.images.cpu()[rows]
-        if recipe.augment.active:
-            images = _augment(images, recipe, named_generator(seed, "augment"))
+        self.estimator = build_pipeline(
+            self.settings, derive_seed(seed, "estimator") % 2**32
+        )
+        self._take_network()
+        rows, images = self._draw(train, recipe, seed)
         prior = train.prior(self.classes)
         labels = train.labels.cpu()[rows]
-        weights = torch.where(train.synthetic[rows], recipe.synthetic_weight, 1.0)
-        if recipe.loss == "class_weights":
-            weights = weights / (self.classes * prior[labels])
+        factors = class_factors(recipe, prior, len(train))
+        made = torch.where(train.synthetic[rows], recipe.synthetic_weight, 1.0)
+        weights = made * factors[labels]
         arguments = {}
         if (weights != weights[0]).any():
-            if "sample_weight" not in signature(estimator.fit).parameters:
-                raise StudyError(
-                    f"{self.settings.estimator} takes no weights of cells; leave "
-                    "recipes with class_weights or synthetic_weight out of its "
-                    "`balancers`"
-                )
-            arguments["sample_weight"] = weights.numpy()
-        estimator.fit(_to_rows(images), labels.numpy(), **arguments)
-        self.estimator = estimator
+            name = weight_argument(self.estimator)
+            if name is None:
+                raise StudyError(refuse_weights(self.settings.estimator))
+            arguments[name] = weights.numpy()
+        seen = self._to_rows(images)
+        self.estimator.fit(seen, labels.numpy(), **arguments)
         self.offset = logit_offset(prior, recipe.post_adjustment)
         scores = {
+            **self._score(self._logits_of(seen), labels, "train"),
             **self._score(
-                Cells(images, labels, weights, train.synthetic[rows]), "train"
+                self.logits(validation.images), validation.labels, "validation"
             ),
-            **self._score(validation, "validation"),
         }
         return [{"epoch": 1, **scores}], rows
 
     def logits(self, images: Tensor) -> Tensor:
-        seen = self.estimator.predict_proba(_to_rows(images.cpu()))
-        chances = torch.full((len(images), self.classes), LEAST, dtype=torch.float64)
-        # A class without a training cell is none of the estimator's.
-        columns = torch.from_numpy(self.estimator.classes_.astype(np.int64))
-        chances[:, columns] = torch.from_numpy(seen).double().clamp_min(LEAST)
-        return chances.log().float() - self.offset
+        return self._logits_of(self._to_rows(images.cpu()))
 
     def features(self, images: Tensor) -> None:
         return None
 
     def state(self) -> dict[str, Tensor]:
         packed = np.frombuffer(pack_estimator(self.estimator), np.uint8)
-        return {
+        state = {
             "estimator": torch.from_numpy(packed.copy()),
             "logit_offset": self.offset,
         }
+        if self.network is not None:
+            weights = self.network.state_dict()
+            state |= {NETWORK + k: v.cpu().clone() for k, v in weights.items()}
+        return state
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         self.estimator = unpack_estimator(state["estimator"].numpy().tobytes())
         self.offset = state["logit_offset"]
-
-    def _build(self, seed: int) -> Any:
-        name = self.settings.estimator
-        kinds = estimator_names()
-        if name not in kinds:
-            raise StudyError(
-                f"scikit-learn has no classifier `{name}` that gives probabilities; "
-                f"legal: {', '.join(kinds)}"
+        if self.settings.features:
+            network = create_network(self.settings.features.network, 0)
+            network.load_state_dict(
+                {
+                    name.removeprefix(NETWORK): value
+                    for name, value in state.items()
+                    if name.startswith(NETWORK)
+                }
             )
-        arguments = dict(self.settings.arguments)
-        if "random_state" in signature(kinds[name]).parameters:
-            arguments["random_state"] = derive_seed(seed, "estimator") % 2**32
-        try:
-            return kinds[name](**arguments)
-        except TypeError as error:
-            raise StudyError(f"{name} does not take these arguments: {error}") from None
+            self._keep(network)
 
-    def _score(self, cells: Cells, name: str) -> dict[str, float]:
-        logits, labels = self.logits(cells.images), cells.labels.cpu()
+    def _take_network(self) -> None:
+        """The network that gives features, if any; says how it sees the cells."""
+        wanted = self.settings.features
+        if wanted is None:
+            return
+        self._keep(imagenet_network(wanted.network, wanted.weights, wanted.sha256, 0))
+        print(describe_sight(wanted.network, self.sight, self.size))
+
+    def _keep(self, network: torch.nn.Module) -> None:
+        wanted = self.settings.features
+        self.sight = sight_of(wanted.network, network, self.size, wanted.side)
+        self.network = network.to(self.device).eval()
+
+    def _draw(self, train: Cells, recipe: Recipe, seed: int) -> tuple[Tensor, Tensor]:
+        """Rows of the cells that it sees, and those as images uint8."""
+        images = train.images.cpu()
+        if not recipe.augment.active and len(train.weights.unique()) == 1:
+            return torch.arange(len(train)), images
+        count = self.settings.rounds * len(train)
+        rows = draw_views(train, count, recipe.order, named_generator(seed, "order"))
+        images = images[rows]
+        if recipe.augment.active:
+            images = _augment(images, recipe, named_generator(seed, "augment"))
+        return rows, images
+
+    @torch.inference_mode()
+    def _to_rows(self, images: Tensor) -> np.ndarray:
+        """uint8 [N, S, S, 3] -> float32 [N, F]: pixels in 0..1, or features."""
+        if self.network is None:
+            return images.flatten(1).float().div_(255).numpy()
+        parts = [
+            self.network(self.sight.apply(to_float(batch.to(self.device)))).cpu()
+            for batch in images.split(BATCH)
+        ]
+        return torch.cat(parts).numpy()
+
+    def _logits_of(self, seen: np.ndarray) -> Tensor:
+        found = torch.from_numpy(self.estimator.predict_proba(seen)).double()
+        chances = torch.full((len(seen), self.classes), LEAST, dtype=torch.float64)
+        # A class without a training cell is none of the estimator's.
+        columns = torch.from_numpy(self.estimator.classes_.astype(np.int64))
+        chances[:, columns] = found.clamp_min(LEAST)
+        return chances.log().float() - self.offset
+
+    def _score(self, logits: Tensor, labels: Tensor, name: str) -> dict[str, float]:
+        labels = labels.cpu()
         right = (logits.argmax(1) == labels).double().mean().item()
         chances = logits.double().softmax(1).numpy()
         loss = log_loss(labels.numpy(), chances, labels=range(self.classes))
         return {f"{name}_loss": float(loss), f"{name}_accuracy": right}
 
 
-def _to_rows(images: Tensor) -> np.ndarray:
-    """uint8 [N, S, S, 3] -> float32 [N, S * S * 3] in 0..1."""
-    return images.flatten(1).float().div_(255).numpy()
+def refuse_weights(name: str) -> str:
+    """That an estimator can't take a recipe which weighs cells, and what to do."""
+    return (
+        f"{name} takes no weights of cells; leave recipes with class_weights, "
+        "effective_number or synthetic_weight out of its `balancers`"
+    )
 
 
 def _augment(images: Tensor, recipe: Recipe, stream: torch.Generator) -> Tensor:
     """uint8 [N, S, S, 3], each image changed once; the same form."""
     parts = [
-        augment_views(batch.permute(0, 3, 1, 2).float(), recipe.augment, stream)
-        for batch in images.split(512)
+        augment_views(to_float(batch), recipe.augment, stream)
+        for batch in images.split(BATCH)
     ]
     return torch.cat(parts).round_().to(torch.uint8).permute(0, 2, 3, 1)
-
-
-def estimator_names() -> dict[str, type[ClassifierMixin]]:
-    """Every classifier of scikit-learn that gives probabilities, by its class name."""
-    found = dict(all_estimators(type_filter="classifier"))
-    return {
-        name: kind for name, kind in found.items() if hasattr(kind, "predict_proba")
-    }
-
-
-def pack_estimator(estimator: Any) -> bytes:
-    """A trained estimator in the format of skops, the same bytes for the same one.
-
-    skops names objects by their place in memory: they are numbered anew.
-    """
-    numbers: dict[str, int] = {}
-
-    def number(name: str) -> int:
-        return numbers.setdefault(name, len(numbers))
-
-    def renumber(node: Any) -> Any:
-        if isinstance(node, list):
-            return [renumber(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        node = {key: renumber(value) for key, value in node.items()}
-        if isinstance(node.get("__id__"), int):
-            node["__id__"] = number(str(node["__id__"]))
-        if isinstance(node.get("file"), str):
-            place, _, ending = node["file"].partition(".")
-            node["file"] = f"{number(place)}.{ending}"
-        return node
-
-    made = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as old,
-        zipfile.ZipFile(made, "w") as new,
-    ):
-        schema = renumber(json.loads(old.read("schema.json")))
-        parts = {"schema.json": json.dumps(schema).encode()}
-        for name in old.namelist():
-            if name != "schema.json":
-                place, _, ending = name.partition(".")
-                parts[f"{number(place)}.{ending}"] = old.read(name)
-        for name in sorted(parts):
-            new.writestr(zipfile.ZipInfo(name, DATE), parts[name])
-    return made.getvalue()
-
-
-def unpack_estimator(data: bytes) -> Any:
-    """The estimator that `pack_estimator` packed; runs no code from outside sklearn.
-
-    Raises ValueError where the bytes name anything else.
-    """
-    names = skops.io.get_untrusted_types(data=data)
-    if foreign := [name for name in names if not name.startswith("sklearn.")]:
-        raise ValueError(f"holds {foreign[0]}, which is not of scikit-learn")
-    return skops.io.loads(data, trusted=names)

@@ -58,6 +58,9 @@ class Kind(NetworkClassifier):
             self.classes, self.size, self.settings.width, self.settings.dropout
         )
 
+    def head(self) -> nn.Module:
+        return self.network.head
+
     def see(self, images: Tensor) -> Tensor:
         return images.div(127.5).sub_(1)
 

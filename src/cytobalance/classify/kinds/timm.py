@@ -1,13 +1,11 @@
 """Any network of timm (Wightman 2019), by its name there."""
 
-import timm
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cytobalance.classify.network import NetworkClassifier
+from cytobalance.classify.pretrained import imagenet_network
 from cytobalance.classify.settings import Timm
-from cytobalance.study.runtime import StudyError
+from cytobalance.classify.sight import create_network, describe_sight, sight_of
 
 
 class Kind(NetworkClassifier):
@@ -16,28 +14,36 @@ class Kind(NetworkClassifier):
     settings: Timm
 
     def build(self) -> nn.Module:
-        try:
-            network = timm.create_model(self.settings.network, num_classes=self.classes)
-        except RuntimeError as error:
-            raise StudyError(
-                f"timm has no network `{self.settings.network}` ({error}); legal are "
-                "the names that timm.list_models() prints"
-            ) from None
-        facts = network.pretrained_cfg
-        self.mean, self.deviation = (
-            255 * torch.tensor(facts[key]).view(1, 3, 1, 1) for key in ("mean", "std")
-        )
+        return self._look_at(create_network(self.settings.network, self.classes))
+
+    def start(self) -> nn.Module:
+        """First weights as the settings have them; says how it sees the cells."""
+        settings = self.settings
+        if settings.weights == "none":
+            network = self.build()
+        else:
+            network = self._look_at(
+                imagenet_network(
+                    *(settings.network, settings.weights),
+                    *(settings.sha256, self.classes),
+                )
+            )
+        print(describe_sight(settings.network, self.sight, self.size))
         return network
 
+    def head(self) -> nn.Module:
+        head = self.network.get_classifier()
+        # Distilled networks have two.
+        return nn.ModuleList(head) if isinstance(head, list | tuple) else head
+
     def see(self, images: Tensor) -> Tensor:
-        side = self.settings.side
-        if side and side != images.shape[-1]:
-            images = functional.interpolate(
-                images, (side, side), mode="bilinear", antialias=True
-            )
-        mean, deviation = self.mean.to(images), self.deviation.to(images)
-        return (images - mean) / deviation
+        return self.sight.apply(images)
 
     def find_features(self, seen: Tensor) -> Tensor:
         network = self.network
         return network.forward_head(network.forward_features(seen), pre_logits=True)
+
+    def _look_at(self, network: nn.Module) -> nn.Module:
+        settings = self.settings
+        self.sight = sight_of(settings.network, network, self.size, settings.side)
+        return network
