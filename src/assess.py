@@ -31,7 +31,7 @@ def main() -> None:
     trained = places.gan(protocol, gan)
     losses = read_table(trained / "losses.csv")
     cells = read_cells(places.CELLS, study.image.size)
-    hold_out = read_table(places.HOLD_OUT)
+    hold_out = read_table(places.deal(protocol))
     made = places.synthetic(protocol, gan)
     synthetic = read_cells(made, study.image.size)
     check_labels(cells.table, study.classes, places.CELL_TABLE)

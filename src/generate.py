@@ -60,7 +60,7 @@ def main() -> None:
 
 def count_wanted(study: View, protocol: str) -> dict[str, int]:
     """Synthetic cells that each class needs under the protocol; printed."""
-    hold_out = read_table(places.HOLD_OUT)
+    hold_out = read_table(places.deal(protocol))
     real = hold_out["label"].iloc[visible_cells(hold_out, hold_out, protocol)]
     wanted = wanted_counts(
         real, study.classes, study.generate.target, protocol, study.hold_out.train

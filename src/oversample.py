@@ -21,7 +21,7 @@ def main() -> None:
 
     cells = read_cells(places.CELLS, study.image.size)
     check_labels(cells.table, study.classes, places.CELL_TABLE)
-    hold_out = read_table(places.HOLD_OUT)
+    hold_out = read_table(places.deal(protocol))
     rows = visible_cells(cells.table, hold_out, protocol)
     labels = cells.table["label"].to_numpy(str)[rows]
     wanted = dict.fromkeys(study.classes, 0)

@@ -24,6 +24,7 @@ from cytobalance.report.ranking_charts import draw_blasts, draw_ranking
 from cytobalance.report.records import Records, select_records
 from cytobalance.report.rendering import render
 from cytobalance.report.results import Results, gather_results
+from cytobalance.report.source_out_tables import gather_source_out
 from cytobalance.report.summary import summarise
 from cytobalance.study import places
 from cytobalance.study.cells import read_cells
@@ -47,6 +48,8 @@ CENSUS = {
     **{"relabelled": int, "groups": int, "imbalance": float, "warnings": list},
 }
 
+SHORTCUTS = {"source": dict, "border": {"cells": dict, "left_out": dict}}
+
 
 def main() -> None:
     """Compare the balancers, draw the charts, write summary, tables and page."""
@@ -54,10 +57,12 @@ def main() -> None:
     remove_others(study)
     # All that is read comes first: damage ends the stage before anything is written.
     dataset = read_metrics(places.DATASET, CENSUS)
+    shortcuts = read_metrics(places.SHORTCUTS, SHORTCUTS)
     gan_metrics = read_gans(study)
     sheets = read_sheets(gan_metrics)
     images = read_images()
-    results = gather_results(study, read_table(places.HOLD_OUT))
+    hold_out = read_table(places.HOLD_OUT)
+    results = gather_results(study, hold_out)
     check_cells(results.records, images)
     write_metrics(places.SUMMARY, summarise(results))
     print(places.SUMMARY.read_text(encoding="utf-8"))
@@ -65,7 +70,14 @@ def main() -> None:
     gain_lines = list_gains(results)
     charts = write_charts(draw_charts(results, gain_lines))
     gans = gather_gans(gan_metrics, sheets, results.protocol)
-    page = compose_page(results, gain_lines, charts, gans, images, dataset)
+    source_out = gather_source_out(
+        select_records(results.records, "source_out", results.classifier),
+        *(results.shown, hold_out, dataset["class_by_source"]),
+        *(study.hold_out.left_out_source, study.study.seed),
+    )
+    page = compose_page(
+        *(results, gain_lines, charts, gans, images, dataset, shortcuts, source_out)
+    )
     with atomic_file(places.PAGE) as partial:
         partial.write_text(render(page), encoding="utf-8")
     print(f"wrote {places.SUMMARY}, {places.PAGE}, {len(charts)} charts")

@@ -18,7 +18,7 @@ def main() -> None:
     protocol, balancer = options.protocol, options.balancer
 
     cells = read_table(places.CELL_TABLE)
-    hold_out = read_table(places.HOLD_OUT)
+    hold_out = read_table(places.deal(protocol))
     maker = study.recipes[balancer].maker
     made = places.synthetic(protocol, maker) / "cells.csv"
     synthetic = read_table(made)

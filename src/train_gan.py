@@ -75,7 +75,7 @@ def read_visible(study: View, protocol: str) -> tuple[np.ndarray, np.ndarray]:
     """
     cells = read_cells(places.CELLS, study.image.size)
     check_labels(cells.table, study.classes, places.CELL_TABLE)
-    rows = visible_cells(cells.table, read_table(places.HOLD_OUT), protocol)
+    rows = visible_cells(cells.table, read_table(places.deal(protocol)), protocol)
     labels = pd.Index(study.classes).get_indexer(cells.table["label"].iloc[rows])
     counts = np.bincount(labels, minlength=len(study.classes))
     seen = "every pool cell, as published" if protocol == "paper" else "training cells"

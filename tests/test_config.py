@@ -166,6 +166,29 @@ FAULTS = {
         ["oversample.neighbours.size", "image.size"],
     ),
     "twice": (lambda v: v["protocols"].append("paper"), ["protocols", "twice"]),
+    "no source to leave out": (
+        lambda v: v["protocols"].append("source_out"),
+        ["hold_out.left_out_source", "needed", "eone_simulated, lmu_simulated"],
+    ),
+    "an unknown source to leave out": (
+        lambda v: v["hold_out"].update(left_out_source="lab"),
+        ["hold_out.left_out_source", "`lab`", "null, eone_simulated"],
+    ),
+    "the only source left out": (
+        lambda v: v.update(
+            protocols=["heldout", "source_out"],
+            sources={"pbc_simulated": v["sources"]["pbc_simulated"]},
+            hold_out=v["hold_out"] | {"left_out_source": "pbc_simulated"},
+        ),
+        ["protocols", "`source_out`", "two sources"],
+    ),
+    "a source left out alone": (
+        lambda v: v.update(
+            protocols=["paper", "source_out"],
+            hold_out=v["hold_out"] | {"left_out_source": "pbc_simulated"},
+        ),
+        ["protocols", "`source_out`", "`heldout`"],
+    ),
     "betas": (lambda v: v["gan"].update(betas=[0.0, 1.5]), ["gan.betas", "1.5"]),
     "infinite rate": (
         lambda v: v["gan"].update(learning_rate=float("inf")),

@@ -199,8 +199,13 @@ def test_what_each_protocol_sees():
 
 
 def test_wanted_counts_fill_up_to_the_target():
-    labels = ["neutrophil"] * 120 + ["monocyte"] * 30
+    labels = ["neutrophil"] * 120 + ["monocyte"] * 30 + ["smudge_cell"]
     paper = wanted_counts(labels, CLASSES, 100, "paper", 0.7)
-    assert paper == {"neutrophil": 0, "monocyte": 70, "smudge_cell": 100}
+    assert paper == {"neutrophil": 0, "monocyte": 70, "smudge_cell": 99}
     heldout = wanted_counts(labels, CLASSES, 100, "heldout", 0.7)
-    assert heldout == {"neutrophil": 0, "monocyte": 40, "smudge_cell": 70}
+    assert heldout == {"neutrophil": 0, "monocyte": 40, "smudge_cell": 69}
+
+
+def test_a_class_that_no_maker_sees_gets_no_cells():
+    wanted = wanted_counts(["monocyte"] * 30, CLASSES, 100, "source_out", 0.7)
+    assert wanted == {"neutrophil": 0, "monocyte": 40, "smudge_cell": 0}

@@ -310,6 +310,7 @@ def test_no_score_is_claimed_that_does_not_hold(model, capsys):
         (None, "is missing"),
         ({"predictions": "other"}, "another training"),
         ({"protocol": "paper"}, "no held-out score"),
+        ({"protocol": "source_out"}, "of a source that training lacked"),
         ({"ensemble": {}}, "older version"),
     ):
         if change is not None:

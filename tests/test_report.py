@@ -33,6 +33,29 @@ SHEET_WORDS = {
     "-training": "Cells of",
 }
 
+SHORTCUTS = {
+    "source": {
+        "neutrophil": {
+            "balanced_accuracy": 0.9375,
+            "chance": 0.5,
+            "cells": {"made": 300, "other": 280},
+            "left_out": {"third": 7},
+        },
+        "monoblast": {
+            "balanced_accuracy": None,
+            "chance": None,
+            "cells": {},
+            "left_out": {"made": 30},
+        },
+    },
+    "border": {
+        "balanced_accuracy": 0.4125,
+        "chance": 1 / 3,
+        "cells": {"neutrophil": 500, "lymphocyte": 240, "monoblast": 30},
+        "left_out": {},
+    },
+}
+
 
 def run_in(folder: Path, main, *words: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -79,6 +102,7 @@ def study(tmp_path_factory) -> Path:
         "warnings": ["all 30 cells of monoblast come from pbc_simulated alone"],
     }
     (folder / "metrics/dataset.json").write_text(json.dumps(counts))
+    (folder / "metrics/shortcuts.json").write_text(json.dumps(SHORTCUTS))
     run_in(folder, report.main)
     return folder
 
@@ -522,3 +546,62 @@ def test_missing_record_ends_in_one_line(study, tmp_path, capsys):
     message = capsys.readouterr().err
     assert "heldout-plain-sequential_cnn.json is missing" in message
     assert message.count("\n") == 1
+
+
+def test_page_tells_what_shortcuts_were_measured(study):
+    page = page_of(study)
+    row = "<td>neutrophil</td><td><b>93.8 %</b></td><td>50.0 %</td>"
+    assert f"{row}<td>made 300, other 280</td><td>third 7</td>" in page
+    assert "<td><b>41.2 %</b></td><td>33.3 %</td><td>neutrophil 500, " in page
+    # A class of one source has nothing to tell apart.
+    assert "<td>monoblast</td><td>not measured" not in page
+    assert "It does not follow that a network does." in page
+    assert 'id="source-out"' not in page
+
+
+def test_a_source_left_out_stands_beside_heldout_on_the_same_classes(study, tmp_path):
+    copy = tmp_path / "left_out"
+    shutil.copytree(study, copy)
+    hold_out = yaml.safe_load((copy / "params.yaml").read_text())["hold_out"]
+    hold_out["left_out_source"] = "pbc_simulated"
+    write_params(copy, protocols=[*PROTOCOLS, "source_out"], hold_out=hold_out)
+    cells = read_table(copy / "data/hold_out.csv")
+    new = cells["group"].str[1:].astype(int) % 2 == 1
+    cells.loc[~new & (cells["part"] == "test"), "part"] = "train"
+    cells.loc[new, "part"] = "test"
+    cells.loc[cells["label"] == "monoblast", "part"] = "untrained"
+    cells = cells[cells["part"] != "untrained"]
+    for balancer in RECALL:
+        write_predictions(copy, cells, "source_out", balancer)
+        evaluate_again(copy, "source_out", balancer)
+    for end in ("", "-closest", "-training"):
+        names = [f"plots/gan/{p}-c_wgan_gp{end}.png" for p in ("heldout", "source_out")]
+        shutil.copy(*(copy / name for name in names))
+    measured = json.loads((copy / "metrics/gan/heldout-c_wgan_gp.json").read_text())
+    (copy / "metrics/gan/source_out-c_wgan_gp.json").write_text(
+        json.dumps(measured | {"protocol": "source_out"})
+    )
+    dataset = json.loads((copy / "metrics/dataset.json").read_text())
+    tested = cells[cells["part"] == "test"]["label"].value_counts().to_dict()
+    counts = tested | {"monoblast": 11}
+    dataset["class_by_source"] = {c: {"pbc_simulated": n} for c, n in counts.items()}
+    (copy / "metrics/dataset.json").write_text(json.dumps(dataset))
+    run_in(copy, report.main)
+    page = page_of(copy)
+    section = page[page.index('id="source-out"') : page.index('id="shortcuts"')]
+    assert f"{sum(tested.values())} cells of neutrophil and lymphocyte." in section
+    assert "11 more cells of that source are not scored" in section
+    assert "of their classes: monoblast." in section
+    for balancer in RECALL:
+        records = {}
+        for protocol in ("source_out", "heldout"):
+            name = f"metrics/classifiers/{protocol}-{balancer}-sequential_cnn.json"
+            records[protocol] = json.loads((copy / name).read_text())
+        score = records["source_out"]["test"]["all"]["overall"]["balanced_accuracy"]
+        classes = records["heldout"]["test"]["all"]["classes"]
+        beside = [classes[c]["recall"][0] for c in ("neutrophil", "lymphocyte")]
+        row = re.search(rf"<td>{balancer}</td><td>(.*?)</td><td>(.*?)</td>", section)
+        assert row[1].startswith(f"{100 * score['mean']:.1f} %<br><small>[")
+        assert row[2].startswith(f"{100 * np.mean(beside):.1f} %<br><small>[")
+    # The other protocols' results, verdicts included, are what they were.
+    assert summary_of(copy) == summary_of(study)

@@ -11,6 +11,13 @@ from cytobalance.study.cells import CellSet
 from cytobalance.study.params import Study
 from cytobalance.study.runtime import random_stream
 
+# Parts that the GAN did not see and is compared with; under `paper` it saw all.
+UNSEEN = {
+    "paper": (),
+    "heldout": ("test", "validation"),
+    "source_out": ("validation",),
+}
+
 
 @dataclass(frozen=True)
 class ClassCells:
@@ -35,13 +42,13 @@ def select_cells(
 ) -> dict[str, ClassCells]:
     """Cells of each class, in class order; at most assess.cells of each kind compared.
 
-    cells, hold_out: data/cells and data/hold_out.csv, in the same order; synthetic:
-    what the GAN made under `protocol`.
+    cells, hold_out: data/cells and the deal of `protocol`, in the same order;
+    synthetic: what the GAN made under it. Held-out cells are those of test and
+    validation; of validation alone under `source_out`, whose test cells another scanner
+    took: a GAN that knows its sources is not to look like them.
     """
     seen = visible_cells(cells.table, hold_out, protocol)
-    unseen = np.flatnonzero(hold_out["part"].isin(["test", "validation"]))
-    if protocol == "paper":  # the GAN saw test and validation cells too
-        unseen = unseen[:0]
+    unseen = np.flatnonzero(hold_out["part"].isin(UNSEEN[protocol]))
     made = np.arange(len(synthetic))
     return {
         label: ClassCells(

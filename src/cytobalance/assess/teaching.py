@@ -20,9 +20,9 @@ HOW = (
     "tstr_balanced_accuracy, tstr_recall (train on synthetic, test on real): of a "
     "classifier trained once on the synthetic cells alone; trtr_balanced_accuracy, "
     "trtr_recall (train on real, test on real): of one trained alike, from the same "
-    "weights, on the real training cells of data/hold_out.csv. Only classes that the "
-    "GAN made cells of, each drawn equally often; the epoch is chosen on real "
-    "validation cells; test_cells are real"
+    "weights, on the real training cells of data/hold_out.csv (source_out: of "
+    "data/source_out.csv). Only classes that the GAN made cells of, each drawn equally "
+    "often; the epoch is chosen on real validation cells; test_cells are real"
 )
 LEAKED = (
     "tstr under protocol paper: the GAN saw the real test and validation cells of its "
@@ -30,9 +30,10 @@ LEAKED = (
 )
 TOO_FEW = (
     "tstr_balanced_accuracy, trtr_balanced_accuracy, tstr_recall, trtr_recall: null, "
-    "since it takes two classes with synthetic cells"
+    "since it takes two classes with synthetic cells, and real test cells of them"
 )
 UNMADE = "tstr_recall, trtr_recall: null without synthetic cells"
+UNTESTED = "tstr_recall, trtr_recall: null without test cells"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def prepare_lesson(
 ) -> Lesson | None:
     """All cells of a comparison on `device`; None with fewer than two classes made.
 
-    hold_out: data/hold_out.csv, in the order of `real`.
+    hold_out: the protocol's deal, in the order of `real`. None also where the classes
+    made have no test cells.
     """
     labels = synthetic.table["label"]
     made = tuple(label for label in classes if (labels == label).any())
@@ -70,6 +72,8 @@ def prepare_lesson(
     parts = {
         part: dealt[dealt["part"] == part] for part in ("train", "validation", "test")
     }
+    if not len(parts["test"]):
+        return None
     parts["synthetic"] = pd.DataFrame(
         {"label": labels, "origin": "synthetic", "row": np.arange(len(labels))}
     )
@@ -121,10 +125,14 @@ def score_teaching(
         score = balanced_accuracy(right, labels)
         scores["overall"][f"{name}_balanced_accuracy"] = score
         for k, label in enumerate(lesson.classes):
-            right_of_class = right[labels == k]
-            scores["classes"][label]["test_cells"] = len(right_of_class)
-            scores["classes"][label][f"{name}_recall"] = right_of_class.mean().item()
+            of_class = right[labels == k]
+            scores["classes"][label]["test_cells"] = len(of_class)
+            if len(of_class):
+                scores["classes"][label][f"{name}_recall"] = of_class.mean().item()
     unmade = [label for label in classes if label not in lesson.classes]
     if unmade:
         scores["notes"].append(f"{UNMADE}: {', '.join(unmade)}")
+    found = scores["classes"]
+    if untested := [c for c in lesson.classes if not found[c]["test_cells"]]:
+        scores["notes"].append(f"{UNTESTED}: {', '.join(untested)}")
     return scores

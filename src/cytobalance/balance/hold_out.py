@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from cytobalance.study import places
 from cytobalance.study.runtime import StudyError, random_stream
 from cytobalance.study.settings import HoldOut
 
@@ -29,8 +30,8 @@ def hold_out_cells(
     """
     shares = _share_out(cells, hold_out)
     _check_groups(cells, classes, shares)
-    part = _deal(cells, classes, shares, seed)
-    part, pool = _thin(cells["label"].to_numpy(), part, hold_out, seed)
+    part = deal_groups(cells, classes, shares, PARTS, seed, "hold_out")
+    part, pool = thin_classes(cells["label"].to_numpy(), part, hold_out, seed)
     table = cells[["cell_id", "label", "group"]].copy()
     return table.assign(part=part, pool=pool).reset_index(drop=True)
 
@@ -51,11 +52,13 @@ def visible_cells(
 ) -> np.ndarray:
     """Rows of data/cells that a balancer may see: int64, ascending.
 
-    `paper`: the whole pool, test cells too, as published; `heldout`: training cells.
+    hold_out: the protocol's deal. `paper`: the whole pool, test cells too, as
+    published; the others: training cells.
     """
     if not np.array_equal(cells["cell_id"], hold_out["cell_id"]):
         raise StudyError(
-            "data/hold_out.csv belongs to other cells than data/cells; run `dvc repro`"
+            f"{places.deal(protocol)} belongs to other cells than {places.CELLS}; run "
+            "`dvc repro`"
         )
     seen = hold_out["pool"] if protocol == "paper" else hold_out["part"] == "train"
     return np.flatnonzero(seen.to_numpy(bool))
@@ -117,10 +120,19 @@ def _check_groups(
                 )
 
 
-def _deal(
-    cells: pd.DataFrame, classes: tuple[str, ...], shares: np.ndarray, seed: int
+def deal_groups(
+    cells: pd.DataFrame,
+    classes: tuple[str, ...],
+    shares: np.ndarray,
+    parts: tuple[str, ...],
+    seed: int,
+    name: str,
 ) -> np.ndarray:
-    """Part of every cell: the best of up to DEALS random deals, each improved."""
+    """Part of every cell: the best of up to DEALS random deals, each improved.
+
+    shares: float [N, parts], as of `_share_out`; name: the random stream's. Whole
+    groups, every class in every part; StudyError where no deal does that.
+    """
     codes, groups = pd.factorize(cells["group"], sort=True)
     shares = shares[np.unique(codes, return_index=True)[1]]
     counts = np.zeros((len(groups), len(classes)))
@@ -135,7 +147,7 @@ def _deal(
     near = np.maximum(1, NEAR_ENOUGH * counts.sum(0))
     best, best_cost = None, np.inf
     for deal in range(DEALS):
-        stream = random_stream(seed, "hold_out", deal)
+        stream = random_stream(seed, name, deal)
         dealt = (stream.random((len(groups), 1)) >= ends).sum(1)
         held = _improve(dealt, counts, wanted, shares > 0)
         cost = (((held - wanted) / counts.sum(0)) ** 2).sum()
@@ -147,9 +159,9 @@ def _deal(
     if best_cost >= MISSING:
         from cytobalance.balance.repair import repair_deal  # slow to import
 
-        best = repair_deal(best, counts, shares > 0, classes, PARTS)
+        best = repair_deal(best, counts, shares > 0, classes, parts)
         _improve(best, counts, wanted, shares > 0)
-    return np.array(PARTS, dtype=object)[best][codes]
+    return np.array(parts, dtype=object)[best][codes]
 
 
 def _improve(
@@ -182,7 +194,7 @@ def _improve(
         dealt[group] = part
 
 
-def _thin(
+def thin_classes(
     labels: np.ndarray, part: np.ndarray, hold_out: HoldOut, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut training cells of the thinned classes; make them as rare in the pool."""

@@ -24,8 +24,9 @@ def split_cells(
 ) -> pd.DataFrame:
     """The split of a balancer: SPLIT_COLUMNS, real cells before synthetic ones.
 
-    `heldout`: real cells keep their parts, synthetic ones train. `paper`: all are
-    dealt at random by image, stratified, groups ignored, as published. `weight` says
+    hold_out: the protocol's deal. `paper`: all cells are dealt at random by image,
+    stratified, groups ignored, as published. Otherwise real cells keep their parts,
+    and synthetic ones train. `weight` says
     how often a training cell is seen, relative to others.
     """
     recipe = study.recipes[balancer]
@@ -96,9 +97,9 @@ def _share_of(label: str, share: float | dict[str, float]) -> float:
 def _gather(
     cells: pd.DataFrame, hold_out: pd.DataFrame, synthetic: pd.DataFrame, protocol: str
 ) -> pd.DataFrame:
-    """Real and synthetic cells of the protocol, with their parts under `heldout`."""
+    """Real and synthetic cells of the protocol, with their parts in the deal."""
     visible = visible_cells(cells, hold_out, protocol)
-    if protocol == "heldout":
+    if protocol != "paper":
         visible = np.flatnonzero(hold_out["part"].isin(PARTS))
     real = hold_out.iloc[visible][["cell_id", "label", "part"]]
     source = cells["source"].to_numpy()[visible]
@@ -116,7 +117,7 @@ def _cut(table: pd.DataFrame, study: Study, protocol: str) -> pd.DataFrame:
     keep = np.ones(len(table), bool)
     for label in study.classes:
         of_class = (table["label"] == label).to_numpy()
-        if protocol == "heldout":
+        if protocol != "paper":
             of_class = of_class & (table["part"] == "train").to_numpy()
         stream = random_stream(study.study.seed, "split", protocol, "cut", label)
         keep[stream.permutation(np.flatnonzero(of_class))[target:]] = False

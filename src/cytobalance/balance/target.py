@@ -21,11 +21,14 @@ def wanted_counts(
     """Synthetic cells that each class needs, in class order.
 
     labels: those of the real cells the maker sees (`visible_cells`). A class that
-    already holds the target gets none.
+    already holds the target gets none, nor does one without a real cell to learn from.
     """
     real = pd.Series(list(labels), dtype=str).value_counts()
     wanted = class_target(target, protocol, train_fraction)
-    return {label: max(0, wanted - int(real.get(label, 0))) for label in classes}
+    return {
+        label: max(0, wanted - int(real[label])) if label in real else 0
+        for label in classes
+    }
 
 
 def synthetic_table(

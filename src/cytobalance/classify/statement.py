@@ -6,6 +6,12 @@ from typing import Any
 from cytobalance.study.metrics import read_metrics
 from cytobalance.study.runtime import StudyError
 
+# Protocol -> why its test cells say nothing of cells like those of training.
+NOT_HELD_OUT = {
+    "paper": "no strangers to training",
+    "source_out": "of a source that training lacked",
+}
+
 
 def describe_scores(path: Path, about: dict[str, Any]) -> str:
     """One line on the scores of all trials together, for those who read predictions.
@@ -25,7 +31,8 @@ def describe_scores(path: Path, about: dict[str, Any]) -> str:
         if record["protocol"] != "heldout":
             return (
                 f"no held-out score: under protocol {record['protocol']} the test "
-                "cells were no strangers to training; take a `heldout-` classifier"
+                f"cells were {NOT_HELD_OUT[record['protocol']]}; take a `heldout-` "
+                "classifier"
             )
         return _in_words(record, path)
     except (StudyError, KeyError, TypeError, ValueError, OSError):

@@ -29,6 +29,8 @@ from cytobalance.report.score_tables import (
     tabulate_scores,
     warn_of_untested,
 )
+from cytobalance.report.shortcut_tables import Shortcuts, tabulate_shortcuts
+from cytobalance.report.source_out_tables import SourceOut
 from cytobalance.report.source_tables import tabulate_sources
 from cytobalance.report.wording import mean_count, percent
 from cytobalance.taxonomy import readable
@@ -42,7 +44,7 @@ class Page:
     balancer -> its table of classes; confusions: a picture a balancer; sources:
     balancer -> its table of recall by source, {} where there is one source. heat is
     None with one classifier alone, gains and optimism without the protocols for them,
-    ranking and differential without real test cells.
+    source_out without its protocol, ranking and differential without real test cells.
     """
 
     title: str
@@ -62,6 +64,8 @@ class Page:
     ranking: Ranking | None
     differential: Differential | None
     sources: dict[str, Table]
+    source_out: SourceOut | None
+    shortcuts: Shortcuts
     optimism: Table | None
     confusions: tuple[Picture, ...]
     galleries: Galleries
@@ -78,8 +82,13 @@ def compose_page(
     gans: tuple[TrainedGan, ...],
     images: Images,
     dataset: dict[str, Any],
+    shortcuts: dict[str, Any],
+    source_out: SourceOut | None,
 ) -> Page:
-    """Work out everything that the page shows. dataset: metrics/dataset.json."""
+    """Work out everything that the page shows.
+
+    dataset, shortcuts: metrics/dataset.json and metrics/shortcuts.json.
+    """
     shown = results.shown
     return Page(
         title=results.title,
@@ -107,6 +116,8 @@ def compose_page(
             for name, record in shown.items()
             if (table := tabulate_sources(record))
         },
+        source_out=source_out,
+        shortcuts=tabulate_shortcuts(shortcuts),
         optimism=tabulate_optimism(results) if "optimism" in charts else None,
         confusions=tuple(
             Picture(

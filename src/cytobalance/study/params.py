@@ -36,6 +36,7 @@ from cytobalance.study.settings import (
     Simulator,
     Source,
     StudyGroup,
+    check_protocols,
     names_of,
 )
 from cytobalance.study.strict_yaml import load_yaml
@@ -238,8 +239,7 @@ class Study(Group):
                     f"hold_out.thin: `{label}` is no class of merge.classes; legal: "
                     + ", ".join(self.merge.classes)
                 )
-        if len(set(self.protocols)) < len(self.protocols):
-            raise ValueError("protocols: a value stands twice")
+        check_protocols(self.protocols, self.hold_out, self.source_names)
         latent = max((gan.latent for gan in self.gan_settings.values()), default=0)
         if self.generate.target * latent > MOST_DRAWN:
             raise ValueError(

@@ -23,9 +23,11 @@ CELLS = Path("data/cells")  # the final cell set
 CELL_TABLE = CELLS / "cells.csv"
 CLASSES = CELLS / "classes.csv"
 HOLD_OUT = Path("data/hold_out.csv")
+SOURCE_OUT = Path("data/source_out.csv")  # where protocol `source_out` is run
 
 # What Git tracks of the results.
 DATASET = Path("metrics/dataset.json")
+SHORTCUTS = Path("metrics/shortcuts.json")
 SUMMARY = Path("metrics/summary.json")
 COST = Path("metrics/cost.json")  # by `make cost`, no stage's
 PLOTS = Path("plots")
@@ -58,6 +60,11 @@ def ingested(source: str) -> Path:
 def unread(source: str) -> Path:
     """The table of what a source that stopped `ingest` held and could not be read."""
     return UNREAD / f"{source}.csv"
+
+
+def deal(protocol: str) -> Path:
+    """The table of which part each real cell plays in a protocol."""
+    return SOURCE_OUT if protocol == "source_out" else HOLD_OUT
 
 
 def gan(protocol: str, gan: str) -> Path:

@@ -1,5 +1,6 @@
 """The groups of params.yaml as frozen models that know what is legal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -60,7 +61,7 @@ def names_of(legal):
     return Annotated[tuple[legal, ...], Field(strict=False, min_length=1)]
 
 
-Protocol = Literal["paper", "heldout"]
+Protocol = Literal["paper", "heldout", "source_out"]
 # A GAN is a file of its name.
 MODELS = Path(__file__).parent.parent / "generators/gans"
 Gan = Literal[tuple(sorted(path.stem for path in MODELS.glob("[a-z]*.py")))]
@@ -194,12 +195,38 @@ class HoldOut(Group):
     # What becomes of a split that a source was published with.
     published: Literal["keep", "ignore"] = "keep"
     thin: dict[Name, whole(1, MOST_CELLS)]
+    left_out_source: Name | None = None  # tested on under `source_out`
 
     @model_validator(mode="after")
     def _check_sum(self):
         if abs(self.train + self.test + self.validation - 1) > 1e-9:
             raise ValueError("train + test + validation must be 1")
         return self
+
+
+def check_protocols(
+    protocols: Sequence[str], hold_out: HoldOut, sources: Sequence[str]
+) -> None:
+    """ValueError where a protocol lacks what it needs. sources: their names."""
+    if len(set(protocols)) < len(protocols):
+        raise ValueError("protocols: a value stands twice")
+    place, left_out = "hold_out.left_out_source", hold_out.left_out_source
+    names = ", ".join(sources)
+    if left_out is not None and left_out not in sources:
+        raise ValueError(f"{place}: `{left_out}` is no source; legal: null, {names}")
+    if "source_out" not in protocols:
+        return
+    if left_out is None:
+        raise ValueError(
+            f"{place}: needed, since `source_out` is in protocols; legal: {names}"
+        )
+    if len(sources) < 2:
+        raise ValueError(
+            "protocols: `source_out` needs two sources, one to train on and one to "
+            "test on; take it out"
+        )
+    if "heldout" not in protocols:
+        raise ValueError("protocols: `source_out` is set beside `heldout`; add that")
 
 
 # What one GAN sets otherwise than `gan` does: key -> value.

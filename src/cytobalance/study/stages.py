@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from cytobalance.study import places
 from cytobalance.study.code import fingerprint_code, fingerprint_templates
 from cytobalance.study.params import Study, read_study
 from cytobalance.study.runtime import StudyError
@@ -33,6 +34,8 @@ def of_sources(facts: str) -> tuple[str, ...]:
 
 # Where images come from.
 ORIGIN = ("simulated", "simulator", *of_sources("archive layout origin sha256 url"))
+# What part of the cells each part gets.
+PARTS = ("hold_out.train", "hold_out.test", "hold_out.validation")
 # Stage -> what it reads of the study; `*` stands for every name.
 READS = {
     "survey": ORIGIN,
@@ -44,7 +47,13 @@ READS = {
         *("classes", "dedup.related", "image", "merge", "simulated", "source_names"),
     ),
     "draw_cells": ("classes", "simulated", "source_names", "study"),
-    "hold_out": ("classes", "hold_out", "study.seed"),
+    "probe": ("classes", "simulated", "source_names", "study.seed"),
+    "hold_out": (
+        *("classes", "hold_out.published", "hold_out.thin", *PARTS, "study.seed"),
+    ),
+    "leave_out": (
+        *("classes", "hold_out.left_out_source", "hold_out.thin", *PARTS, "study.seed"),
+    ),
     "train_gan": ("classes", "gan_settings.{}", "image", "study.seed"),
     "generate": ("classes", "generate", "hold_out.train", "image", "study.seed"),
     "oversample": (
@@ -52,7 +61,8 @@ READS = {
         "study.seed",
     ),
     "split": (
-        *("classes", "generate.target", "hold_out", "study.seed"),
+        *("classes", "generate.target", "hold_out.train", "hold_out.test"),
+        "study.seed",
         *(f"recipes.{{}}.{part}" for part in ("maker", "pools", "sampling", "share")),
         "recipes.{}.sources",
     ),
@@ -66,6 +76,7 @@ READS = {
     "draw_gan": ("classes", "simulated", "study"),
     "report": (
         *("balancers", "classes", "classifiers", "gan_balancers", "gans"),
+        "hold_out.left_out_source",
         *("protocols", "recipes", "simulated", "study", "training_names"),
         "trainings.*.deterministic",
     ),
@@ -175,13 +186,16 @@ def describe_stages(study: Study) -> dict[str, str]:
 def list_items(study: Study) -> dict[str, dict[str, dict[str, str]]]:
     """What dvc.yaml's stages are repeated for: list -> name -> the parts of the name.
 
-    `maker` makes the synthetic cells of a balancer's recipe.
+    `maker` makes the synthetic cells of a balancer's recipe; `deal` is the table of
+    which part each real cell plays.
     """
     items: dict[str, dict[str, dict[str, str]]] = {
-        name: {} for name in ("gans", "oversamplers", "splits", "trainings")
+        name: {} for name in ("left_out", "gans", "oversamplers", "splits", "trainings")
     }
     for protocol in study.protocols:
-        head = {"protocol": protocol}
+        head = {"protocol": protocol, "deal": str(places.deal(protocol))}
+        if protocol == "source_out":
+            items["left_out"][protocol] = head
         for gan in study.gans:
             items["gans"][f"{protocol}-{gan}"] = head | {"gan": gan}
         for name in study.oversamplers:

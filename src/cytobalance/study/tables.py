@@ -73,6 +73,7 @@ FORMS = {
     ),
     places.CELLS / "rejected.csv": _REJECTED,
     places.HOLD_OUT: Form(_text("cell_id label group part") | {"pool": bool}),
+    places.SOURCE_OUT: Form(_text("cell_id label group part")),
     places.synthetic("*", "*") / "cells.csv": Form(_text("cell_id label parent")),
     places.picks("*", "*") / "cells.csv": Form(
         _text("label kind") | dict.fromkeys(("ratio", "distance"), MAYBE)
