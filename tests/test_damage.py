@@ -27,7 +27,11 @@ ITEM = {
     "classifier": "sequential_cnn",
 }
 DOWNLOAD = ("download", ())  # an archive that is gone leaves its source's folder empty
-RUNS = [(stage, tuple(ITEM[key] for key in keys_of(stage))) for stage in GRAPH]
+RUNS = [
+    (stage, tuple(ITEM[key] for key in keys_of(stage)))
+    for stage in GRAPH
+    if stage != "leave_out"  # the tiny study leaves no source out
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """Protocol `source_out`: tested on one source, trained on the others."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from tiny_study import tiny_values
 import leave_out
 from cytobalance.balance.hold_out import visible_cells
 from cytobalance.balance.source_out import UNUSED, leave_source_out
+from cytobalance.study.damage import find_stage
 from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError
 from cytobalance.study.settings import HoldOut
@@ -131,6 +134,7 @@ def test_stage_writes_the_deal_and_counts_what_is_in_no_part(
     assert "bridge: 10 cells of other sources" in told
     assert f"untrained: {untrained} cells of classes" in told
     assert "classes without test cells, not scored: basophil" in told
+    assert find_stage(Path("data/source_out.csv")) == "leave_out@source_out"
     items = list_items(read_study())
     assert items["left_out"] == {
         "source_out": {"protocol": "source_out", "deal": "data/source_out.csv"}
