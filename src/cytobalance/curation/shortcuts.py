@@ -9,11 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from cytobalance.study.runtime import derive_seed, random_stream
 
@@ -85,6 +80,23 @@ def _score(images, rows, names, groups, order, border, seed, name) -> dict[str, 
         kept.append(np.sort(drawn))
     kept = np.concatenate(kept)
     features = describe_images(images, rows[kept], border)
+    named = _name_all(features, names[kept], groups[kept], seed, name)
+    right = [(named == n)[names[kept] == n].mean() for n in enough]
+    return score | {
+        "balanced_accuracy": np.mean(right),
+        "chance": 1 / len(enough),
+        "cells": {n: int((names[kept] == n).sum()) for n in enough},
+    }
+
+
+def _name_all(features, names, groups, seed, name) -> np.ndarray:
+    """What each row is named by a classifier that its group did not teach: str [N]."""
+    # Slow to import.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     model = make_pipeline(
         StandardScaler(),
         LogisticRegression(C=PENALTY, class_weight="balanced", tol=1e-3, max_iter=300),
@@ -92,14 +104,7 @@ def _score(images, rows, names, groups, order, border, seed, name) -> dict[str, 
     folds = StratifiedGroupKFold(
         FOLDS, shuffle=True, random_state=derive_seed(seed, "probe", name) % 2**32
     )
-    named = cross_val_predict(
-        model, features, names[kept], groups=groups[kept], cv=folds
-    )
-    return score | {
-        "balanced_accuracy": balanced_accuracy_score(names[kept], named),
-        "chance": 1 / len(enough),
-        "cells": {n: int((names[kept] == n).sum()) for n in enough},
-    }
+    return cross_val_predict(model, features, names, groups=groups, cv=folds)
 
 
 def _is_enough(groups: np.ndarray) -> bool:
