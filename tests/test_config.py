@@ -105,7 +105,35 @@ FAULTS = {
         lambda v: v["balancers"]["weighted_augmented_gan"].update(
             share={"monoblast": 1.5}
         ),
-        ["balancers.weighted_augmented_gan.share.monoblast", "less than 1"],
+        ["balancers.weighted_augmented_gan.share.monoblast", "below 1"],
+    ),
+    "a share of no class": (
+        lambda v: v["balancers"]["weighted_augmented_gan"].update(share={}),
+        ["balancers.weighted_augmented_gan.share: must be a number, or hold"],
+    ),
+    "a share in words": (
+        lambda v: v["balancers"]["weighted_augmented_gan"].update(share="half"),
+        ["share: must be a number, or a group of `key: value` (got 'half')"],
+    ),
+    "an adjustment that no loss reads": (
+        lambda v: v["balancers"]["weighted"].update(loss_adjustment=2.0),
+        ["balancers.weighted", "loss_adjustment needs the loss logit_adjusted"],
+    ),
+    "a recipe without its braces": (
+        lambda v: v["balancers"].update(plain=None),
+        ["balancers.plain: must be a group of `key: value`, or {}"],
+    ),
+    "a list of names for balancers": (
+        lambda v: v.update(balancers=["plain"]),
+        ["params.yaml: balancers: must be a group of `key: value` (got ['plain'])"],
+    ),
+    "capitals in a name": (
+        lambda v: v["balancers"].update(Weighted={}),
+        ["balancers.Weighted: a name must be small letters"],
+    ),
+    "two unknown groups": (
+        lambda v: v.update(classifier={}, oversamplers=[]),
+        ["classifier, oversamplers: unknown key; legal keys here: study"],
     ),
     "an unknown change of views": (
         lambda v: v["balancers"]["weighted_augmented"]["augment"].update(blur=1),
@@ -135,7 +163,17 @@ FAULTS = {
         lambda v: v["classifiers"]["sequential_cnn"].update(
             overrides={"weighted": {"lr": 1}}
         ),
-        ["classifiers.sequential_cnn.overrides.weighted.lr", "learning_rate"],
+        ["classifiers.sequential_cnn.overrides.weighted", "`lr`", "learning_rate"],
+    ),
+    "an override for a balancer that it does not see": (
+        lambda v: v["classifiers"]["sequential_cnn"].update(
+            balancers=["plain"], overrides={"weighted": {"epochs": 1}}
+        ),
+        ["classifiers.sequential_cnn.overrides", "`weighted`", "legal: plain"],
+    ),
+    "a word for a classifier's balancers": (
+        lambda v: v["classifiers"]["sequential_cnn"].update(balancers="some"),
+        ["classifiers.sequential_cnn.balancers: must be 'all', or a list (got 'some')"],
     ),
     "an override of the trials": (
         lambda v: v["classifiers"]["sequential_cnn"].update(

@@ -100,6 +100,16 @@ def test_heavy_outputs_are_cached_and_light_ones_are_in_git():
         assert any("cache" in s for s in settings) == light, name
 
 
+def test_folders_that_report_reads_are_in_git_for_a_study_without_gans():
+    """DVC refuses a dependency that is missing, and Git keeps no empty folder."""
+    read = {place for place in body_of("report")["deps"] if "/" in place}
+    folders = {"metrics/gan", "plots/gan"}
+    assert folders <= read
+    for folder in folders:
+        listed = ["git", "ls-files", "--error-unmatch", f"{folder}/.gitkeep"]
+        assert subprocess.run(listed, cwd=ROOT).returncode == 0
+
+
 @pytest.mark.parametrize("path", ["params.yaml", *sorted((ROOT / "studies").glob("*"))])
 def test_shipped_studies_are_legal(path):
     study = read_study(ROOT / path)

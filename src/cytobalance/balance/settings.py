@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from cytobalance.study.settings import Decay, Fraction, Group, Name, real, whole
 
+# The recipe that everything is compared with: real cells as they are.
+BASELINE = "plain"
+
 Share = Annotated[float, Field(ge=0, lt=1)]
 # Losses that weigh cells, as every kind of classifier can, and those of logits.
 NETWORK_LOSSES = ("focal", "balanced_softmax", "logit_adjusted")
@@ -50,7 +53,7 @@ class Recipe(Group):
     synthetic: Name | None = None
     # Part of a class's views that is synthetic, for every class or class by class.
     # null pools all cells, and cuts classes to the target, as the papers do.
-    share: Fraction | dict[Name, Fraction] | None = None
+    share: Fraction | Annotated[dict[Name, Fraction], Field(min_length=1)] | None = None
     # Weight of a synthetic cell in the loss; that of a real cell is 1.
     synthetic_weight: real(0, 1000, zero=False) = 1.0
     # Both kinds mixed, or all synthetic views before the first real one.

@@ -7,6 +7,26 @@ from pydantic import BaseModel, ValidationError
 
 # What YAML makes of text without quotes.
 NO_TEXT = (bool, int, float, date)
+GROUP = "must be a group of `key: value`"
+# Kind of error, as pydantic names it -> how params.yaml's reader has it.
+PHRASES = {
+    "bool_type": "must be true or false",
+    "dict_type": GROUP,
+    "float_type": "must be a number",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "less_than": "must be below {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "list_type": "must be a list",
+    "literal_error": "must be {expected}",
+    "model_type": GROUP,
+    "string_type": "must be text",
+    "too_short": "must hold at least {min_length}",
+    "tuple_type": "must be a list",
+    "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
+}
 
 
 def explain(
@@ -16,13 +36,28 @@ def explain(
 
     root: the model that found the error in `values`; place: the keys above it.
     """
-    faults: dict[str, str] = {}
+    faults: dict[str, list[str]] = {}
     for item in error.errors():
-        key = ".".join([*place, *_keys_in(values, item["loc"])])
-        # Of a union's alternatives the first counts, or the one that fits further.
-        faults.setdefault(key, _describe(item, root))
-    keys = [key for key in faults if not any(k.startswith(f"{key}.") for k in faults)]
-    return "; ".join(f"{key}: {faults[key]}".removeprefix(": ") for key in keys)
+        key = ".".join([*place, *_keys_in(values, item)])
+        # Of a union, each alternative has an error.
+        faults.setdefault(key, []).append(_describe(item, root))
+    keys_by_fault: dict[str, list[str]] = {}
+    for key, texts in faults.items():
+        # Where one alternative fits further, its error counts.
+        if not any(other.startswith(f"{key}.") for other in faults):
+            keys_by_fault.setdefault(_join(texts), []).append(key)
+    lines = (f"{', '.join(keys)}: {text}" for text, keys in keys_by_fault.items())
+    return "; ".join(line.removeprefix(": ") for line in lines)
+
+
+def _join(texts: list[str]) -> str:
+    """The errors of a union's alternatives as one; of other errors the first."""
+    if not all(text.startswith("must ") for text in texts):
+        return texts[0]
+    phrases, _, values = zip(*(text.partition(" (got ") for text in texts), strict=True)
+    legal = dict.fromkeys(p.removeprefix("must ").removeprefix("be ") for p in phrases)
+    value = f" (got {values[0]}" if values[0] else ""
+    return texts[0] if len(legal) == 1 else f"must be {', or '.join(legal)}{value}"
 
 
 def _describe(item: dict[str, Any], root: type[BaseModel]) -> str:
@@ -32,21 +67,30 @@ def _describe(item: dict[str, Any], root: type[BaseModel]) -> str:
         tag = item.get("ctx", {}).get("discriminator")
         return f"needs the key {tag}" if tag else "missing"
     message = item["msg"].removeprefix("Value error, ")
+    if item["type"] in PHRASES:
+        message = PHRASES[item["type"]].format_map(item.get("ctx", {}))
     if item["type"] == "string_type" and isinstance(item["input"], NO_TEXT):
         message += "; put it in quotes"
+    if message == GROUP and item["input"] is None:
+        message += ", or {} for an empty one"
+    if item["type"] == "union_tag_invalid":
+        return f"{message} (got {_show(item['ctx']['tag'])})"
     whole = isinstance(item["input"], dict | BaseModel)
     return message if whole else f"{message} (got {_show(item['input'])})"
 
 
-def _keys_in(values: Any, loc: tuple) -> list[str]:
-    """The parts of a place that are keys; a union's alternatives stand there too."""
+def _keys_in(values: Any, item: dict[str, Any]) -> list[str]:
+    """The parts of an error's place that are keys.
+
+    A union's alternatives stand there too, and a mark where the key itself is wrong.
+    """
     keys = []
-    for number, part in enumerate(loc, 1):
+    for number, part in enumerate(item["loc"], 1):
         inside = isinstance(values, dict) and part in values
         inside |= isinstance(values, list) and isinstance(part, int)
         if inside:
             values = values[part]
-        if inside or (number == len(loc) and isinstance(values, dict)):
+        if inside or (number == len(item["loc"]) and item["type"] == "missing"):
             keys.append(str(part))
     return keys
 

@@ -5,13 +5,19 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from cytobalance.balance.settings import Recipe
+from cytobalance.balance.settings import BASELINE, Recipe
 from cytobalance.classify.settings import AnyClassifier, Classifier
 from cytobalance.generators.settings import (
     GanGroup,
     GeneratorSettings,
     settings_model,
     settings_of,
+)
+from cytobalance.study.checks import (
+    check_classifiers,
+    check_recipes,
+    choose_balancers,
+    override,
 )
 from cytobalance.study.explain import explain
 from cytobalance.study.runtime import StudyError
@@ -41,11 +47,6 @@ from cytobalance.study.settings import (
 )
 from cytobalance.study.strict_yaml import load_yaml
 from cytobalance.taxonomy import TYPES
-
-# Everything is compared with it: real cells as they are.
-BASELINE = "plain"
-# What a per-recipe override of a classifier leaves alone.
-WHOLE = {"kind", "balancers", "trials", "overrides"}
 
 
 class Study(Group):
@@ -125,12 +126,11 @@ class Study(Group):
     @property
     def trainings(self) -> dict[str, Classifier]:
         """`balancer-classifier` -> settings, overrides included, of all trainings."""
-        found = {}
-        for name, settings in self.classifier_settings.items():
-            chosen = settings.balancers
-            for balancer in self.balancers if chosen == "all" else chosen:
-                found[f"{balancer}-{name}"] = override(settings, balancer)
-        return found
+        return {
+            f"{balancer}-{name}": override(settings, balancer)
+            for name, settings in self.classifier_settings.items()
+            for balancer in choose_balancers(settings, self.balancers)
+        }
 
     @property
     def training_names(self) -> tuple[str, ...]:
@@ -158,55 +158,12 @@ class Study(Group):
 
     @model_validator(mode="after")
     def _check_recipes(self):
-        makers = (*self.gans, *OVERSAMPLERS[1:])
-        if self.recipes.get(BASELINE) != Recipe():
-            raise ValueError(
-                "balancers: `plain: {}` is needed, everything is compared with it"
-            )
-        for name, recipe in self.recipes.items():
-            place = f"balancers.{name}"
-            if recipe.synthetic not in (None, *makers):
-                raise ValueError(
-                    f"{place}.synthetic: `{recipe.synthetic}` makes no cells in this "
-                    f"study; legal: {', '.join(makers)} (GANs stand in `gans`)"
-                )
-            for part in ("share", "sampling"):
-                value = getattr(recipe, part)
-                named = set(value) if isinstance(value, dict) else set()
-                if strange := sorted(named - set(self.classes)):
-                    raise ValueError(
-                        f"{place}.{part}: `{strange[0]}` is no class of merge.classes; "
-                        f"legal: {', '.join(self.classes)}"
-                    )
-            if isinstance(recipe.sampling, dict) and set(self.classes) - named:
-                missing = [label for label in self.classes if label not in named]
-                raise ValueError(
-                    f"{place}.sampling: needs a weight for every class; missing: "
-                    + ", ".join(missing)
-                )
+        check_recipes(self.recipes, self.gans, self.classes)
         return self
 
     @model_validator(mode="after")
     def _check_classifiers(self):
-        for name, settings in self.classifier_settings.items():
-            place = f"classifiers.{name}"
-            chosen = (
-                self.balancers if settings.balancers == "all" else settings.balancers
-            )
-            for balancer in (*chosen, *settings.overrides):
-                if balancer not in self.recipes:
-                    raise ValueError(
-                        f"{place}: `{balancer}` is no balancer; legal: "
-                        + ", ".join(self.balancers)
-                    )
-            if BASELINE not in chosen or len(set(chosen)) < len(chosen):
-                raise ValueError(
-                    f"{place}.balancers: needs `plain`, and each name once"
-                )
-            for balancer in chosen:
-                merged = override(settings, balancer, place)
-                if reason := merged.refusal(self.recipes[balancer]):
-                    raise ValueError(f"{place}.balancers: `{balancer}` has {reason}")
+        check_classifiers(self.classifier_settings, self.recipes)
         judge = self.assess_settings
         if self.gans and (judge is None or judge.kind == "scikit_learn"):
             raise ValueError(
@@ -249,21 +206,6 @@ class Study(Group):
         if self.oversample.neighbours.size > self.image.size:
             raise ValueError("oversample.neighbours.size: at most image.size")
         return self
-
-
-def override(settings: Classifier, balancer: str, place: str = "") -> Classifier:
-    """The settings that hold for one recipe; ValueError, led by `place`, if illegal."""
-    changes = settings.overrides.get(balancer, {})
-    if fixed := sorted(WHOLE & set(changes)):
-        raise ValueError(
-            f"{place}.overrides.{balancer}: `{fixed[0]}` is the same for every recipe"
-        )
-    values = settings.model_dump() | {"balancers": "all", "overrides": {}} | changes
-    try:
-        return type(settings).model_validate(values)
-    except ValidationError as error:
-        where = (place, "overrides", balancer)
-        raise ValueError(explain(error, type(settings), values, where)) from None
 
 
 def read_study(path: Path | str = "params.yaml") -> Study:

@@ -1,5 +1,6 @@
 """The groups of params.yaml as frozen models that know what is legal."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -40,10 +41,23 @@ Rate = real(0, 10, zero=False)  # of learning
 Weight = real(0, 1e6)  # of a part of a loss
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = whole(0, 2**63 - 1)
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 # YAML gives lists; strict models want tuples, which stay frozen.
 Betas = Annotated[tuple[Decay, Decay], Field(strict=False)]
+
+
+def _check_name(name: str) -> str:
+    # Names stand in files' names, which some disks do not tell apart by case; `-` joins
+    # them there.
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(
+            "a name must be small letters, digits and underscores, a letter first"
+        )
+    return name
+
+
+# Of a source, class, recipe or classifier.
+Name = Annotated[str, AfterValidator(_check_name)]
 
 
 def _check_file(name: str) -> str:

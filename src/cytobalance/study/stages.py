@@ -23,7 +23,10 @@ TOP = Path(__file__).parents[2]
 # need not be. Nor need `places`: DVC knows where a stage reads and writes; nor `cost`.
 DEFINITIONS = {
     f"cytobalance/study/{name}.py"
-    for name in ("code", "cost", "explain", "params", "places", "stages", "strict_yaml")
+    for name in (
+        *("checks", "code", "cost", "explain", "params", "places", "stages"),
+        "strict_yaml",
+    )
 }
 
 
