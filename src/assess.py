@@ -1,4 +1,4 @@
-"""Stage `assess`: all that is told of one GAN's cells, in numbers."""
+"""Stage `assess`: measure the cells of one GAN."""
 
 from cytobalance.assess.assessment import assess_gan
 from cytobalance.assess.features import use_weights

@@ -405,6 +405,20 @@ def test_page_shows_gan_measures_notes_and_dataset_counts(study):
     assert "What the scores need: 12 related images in 2 families." in text
 
 
+def test_a_study_may_have_no_gan(study, tmp_path):
+    folder = shutil.copytree(study, tmp_path / "study")
+    balancers = {
+        name: {} if name == "plain" else {"sampling": "balanced"}
+        for name in ("plain", "weighted")
+    }
+    write_params(folder, gans={}, balancers=balancers)
+    run_in(folder, report.main)
+    page = (folder / "plots/report.html").read_text(encoding="utf-8")
+    assert "Synthetic cells" not in page and "weighted" in page
+    assert "c_wgan_gp" not in page
+    assert not [*(folder / "metrics/gan").iterdir(), *(folder / "plots/gan").iterdir()]
+
+
 def test_hits_are_titled_predicted_confidence_true(study):
     assert re.search(r"Neutrophil \d+ % \(Neutrophil\)", page_of(study))
 

@@ -58,10 +58,10 @@ def choose_input(inputs: dict[str, dict[str, Any]], like: str | None) -> dict[st
     shared = {(facts["crop"], facts["boxes"]) for facts in inputs.values()}
     depths = {facts["depth"] for facts in inputs.values() if facts["depth"]}
     if len(shared) > 1 or len(depths) > 1:
-        told = ", ".join(f"{name} ({describe(f)})" for name, f in inputs.items())
+        sources = ", ".join(f"{name} ({describe(f)})" for name, f in inputs.items())
         raise StudyError(
             "this classifier's sources were read differently; name the one that your "
-            f"images are like by --like SOURCE, one of: {told}"
+            f"images are like by --like SOURCE, one of: {sources}"
         )
     return {**next(iter(inputs.values())), "depth": max(depths, default=0)}
 
