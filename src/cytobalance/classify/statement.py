@@ -44,15 +44,15 @@ def describe_scores(path: Path, about: dict[str, Any]) -> str:
 
 def _in_words(record: dict[str, Any], path: Path) -> str:
     scores = record["ensemble"]["all"]
-    found = scores["overall"]["balanced_accuracy"]
+    score = scores["overall"]["balanced_accuracy"]
     limits = "no interval, all test cells being of one group"
-    if found["low"] is not None:
+    if score["low"] is not None:
         level = f"{100 * record['confidence']:g} % interval"
-        limits = f"{level} {100 * found['low']:.1f} to {100 * found['high']:.1f}"
+        limits = f"{level} {100 * score['low']:.1f} to {100 * score['high']:.1f}"
     kind = "simulated" if record["simulated"] else "real"
     return (
         f"held-out scores of this classifier ({record['trials']} trials together): "
-        f"balanced accuracy {100 * found['mean']:.1f} % ({limits}), calibration error "
+        f"balanced accuracy {100 * score['mean']:.1f} % ({limits}), calibration error "
         f"{scores['calibration']['ece']:.3f}, on {scores['cells']} {kind} test cells "
         f"in {scores['groups']} groups; they hold for images like those alone ({path})"
     )
