@@ -26,8 +26,8 @@ def split_cells(
 
     hold_out: the protocol's deal. `paper`: all cells are dealt at random by image,
     stratified, groups ignored, as published. Otherwise real cells keep their parts,
-    and synthetic ones train. `weight` says
-    how often a training cell is seen, relative to others.
+    and synthetic ones train. `weight` says how often a training cell is seen, relative
+    to others.
     """
     recipe = study.recipes[balancer]
     table = _gather(cells, hold_out, synthetic, protocol)
