@@ -20,10 +20,12 @@ from cytobalance.report.csv_tables import CLASSIFIER_TABLES, TABLES
 from cytobalance.report.gans import SHEETS, gather_gans
 from cytobalance.report.leftovers import remove_leftovers
 from cytobalance.report.page import compose_page
+from cytobalance.report.published_tables import Beside, pair_tables, table_published
 from cytobalance.report.ranking_charts import draw_blasts, draw_ranking
 from cytobalance.report.records import Records, select_records
 from cytobalance.report.rendering import render
 from cytobalance.report.results import Results, gather_results
+from cytobalance.report.score_charts import draw_accuracy, draw_class_scores
 from cytobalance.report.source_out_tables import gather_source_out
 from cytobalance.report.summary import summarise
 from cytobalance.study import places
@@ -66,7 +68,8 @@ def main() -> None:
     check_cells(results.records, images)
     write_metrics(places.SUMMARY, summarise(results))
     print(places.SUMMARY.read_text(encoding="utf-8"))
-    write_tables(results)
+    published = pair_tables(results, gan_metrics)
+    write_tables(results, published)
     gain_lines = list_gains(results)
     charts = write_charts(draw_charts(results, gain_lines))
     gans = gather_gans(gan_metrics, sheets, results.protocol)
@@ -76,7 +79,8 @@ def main() -> None:
         *(study.hold_out.left_out_source, study.study.seed),
     )
     page = compose_page(
-        *(results, gain_lines, charts, gans, images, dataset, shortcuts, source_out)
+        *(results, gain_lines, charts, gans, images, dataset, shortcuts, source_out),
+        published,
     )
     with atomic_file(places.PAGE) as partial:
         partial.write_text(render(page), encoding="utf-8")
@@ -105,11 +109,14 @@ def check_cells(records: Records, images: dict[str, np.ndarray]) -> None:
             raise damaged(path, f"names cells that {places.CELLS} does not hold")
 
 
-def write_tables(results: Results) -> None:
+def write_tables(results: Results, published: tuple[Beside, ...]) -> None:
     """Write the study's tables, and a folder a kind of table with one a classifier."""
     with atomic_folder(places.PLOTS / "tables") as folder:
         for name, tabulate in TABLES.items():
             write_table(folder / f"{name}.csv", tabulate(results))
+        if published:
+            table = table_published(results, published)
+            write_table(folder / "published.csv", table)
     for kind, tabulate in CLASSIFIER_TABLES.items():
         with atomic_folder(places.classifier_table(kind, "").parent) as folder:
             for key, record in results.records.items():
@@ -124,6 +131,7 @@ def draw_charts(
     shown, look = results.shown, (results.balancers, results.simulated)
     figures = {
         "recall_by_class": draw_recall(shown, *look),
+        "scores_by_class": draw_class_scores(shown, results.simulated),
         "curves": draw_curves(shown, *look),
         "reliability": draw_reliability(shown, *look),
     }
@@ -131,6 +139,8 @@ def draw_charts(
         figures["ranking"] = ranking
     if blasts := draw_blasts(shown, *look):
         figures["blasts"] = blasts
+    if len(results.classifiers) > 1:
+        figures["accuracy"] = draw_accuracy(results)
     if gain_lines:
         figures["gains"] = draw_gains(gain_lines, *look)
     if results.optimism[results.classifier]:

@@ -27,6 +27,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class GroupedTable:
+    """A table whose columns stand in groups, each with a heading of its own.
+
+    first: heading of the rows' names. groups: (heading, its columns). rows: (name, the
+    cells of each group).
+    """
+
+    first: str
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    rows: tuple[tuple[Cell | str, tuple[tuple[Cell | str, ...], ...]], ...]
+
+
+@dataclass(frozen=True)
 class Picture:
     """A PNG, with its words for those who can't see it and a caption."""
 

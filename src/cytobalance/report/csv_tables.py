@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from cytobalance.report.comparison import verdict, verdict_alone
+from cytobalance.report.part_tables import table_parts
 from cytobalance.report.records import Record
 from cytobalance.report.results import Results
 from cytobalance.study.params import BASELINE
@@ -167,6 +168,7 @@ CLASSIFIER_TABLES: dict[str, Callable[[Record], pd.DataFrame]] = {
 # Name of the CSV in plots/tables -> what fills it.
 TABLES: dict[str, Callable[[Results], pd.DataFrame]] = {
     "scores": table_scores,
+    "accuracy_by_part": table_parts,
     "recall_by_class": table_recall,
     "recall_by_source": table_sources,
     "gains": table_gains,

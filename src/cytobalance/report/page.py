@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cytobalance.report.blocks import Picture, Table
+from cytobalance.report.blocks import GroupedTable, Picture, Table
 from cytobalance.report.claims import Answer, GainLine, compose_answer
 from cytobalance.report.dataset_tables import (
     Curation,
@@ -19,6 +19,8 @@ from cytobalance.report.differential_tables import (
 from cytobalance.report.galleries import Galleries, Images, gather_galleries
 from cytobalance.report.gans import TrainedGan
 from cytobalance.report.heat_table import HeatTable, tabulate_heat
+from cytobalance.report.part_tables import tabulate_parts, tell_parts
+from cytobalance.report.published_tables import Beside, Published, show_published
 from cytobalance.report.ranking_tables import Ranking, gather_ranking
 from cytobalance.report.records import Record
 from cytobalance.report.results import Results
@@ -44,7 +46,8 @@ class Page:
     balancer -> its table of classes; confusions: a picture a balancer; sources:
     balancer -> its table of recall by source, {} where there is one source. heat is
     None with one classifier alone, gains and optimism without the protocols for them,
-    source_out without its protocol, ranking and differential without real test cells.
+    source_out without its protocol, ranking and differential without real test cells,
+    published where the study rebuilds no paper.
     """
 
     title: str
@@ -55,6 +58,8 @@ class Page:
     answer: Answer
     charts: dict[str, bytes]
     scores: Table
+    parts: GroupedTable
+    parts_told: str
     other_scores: dict[str, Table]
     heat: HeatTable | None
     deterministic: tuple[str, ...]
@@ -67,6 +72,7 @@ class Page:
     source_out: SourceOut | None
     shortcuts: Shortcuts
     optimism: Table | None
+    published: Published | None
     confusions: tuple[Picture, ...]
     galleries: Galleries
     gans: tuple[TrainedGan, ...]
@@ -84,12 +90,14 @@ def compose_page(
     dataset: dict[str, Any],
     shortcuts: dict[str, Any],
     source_out: SourceOut | None,
+    published: Sequence[Beside],
 ) -> Page:
     """Work out everything that the page shows.
 
     dataset, shortcuts: metrics/dataset.json and metrics/shortcuts.json.
     """
     shown = results.shown
+    side = next(iter(images.values())).shape[0]
     return Page(
         title=results.title,
         seed=results.seed,
@@ -99,6 +107,8 @@ def compose_page(
         answer=compose_answer(results, dataset),
         charts=charts,
         scores=tabulate_scores(results, results.classifier),
+        parts=tabulate_parts(results),
+        parts_told=tell_parts(results),
         other_scores={
             name: tabulate_scores(results, name)
             for name in results.classifiers
@@ -119,6 +129,7 @@ def compose_page(
         source_out=source_out,
         shortcuts=tabulate_shortcuts(shortcuts),
         optimism=tabulate_optimism(results) if "optimism" in charts else None,
+        published=show_published(results, published, side),
         confusions=tuple(
             Picture(
                 charts[f"confusion-{name}"],

@@ -62,6 +62,14 @@ def validation_accuracy(record: Record) -> float:
     return record["validation"]["overall"]["balanced_accuracy"]["mean"]
 
 
+def training_accuracy(record: Record) -> float:
+    """Accuracy in the last epoch on cells as training saw them, mean over trials."""
+    curves = record["curves"]
+    column = curves["columns"].index("train_accuracy")
+    last = {row[0]: row[column] for row in curves["rows"]}  # trial -> its last epoch's
+    return sum(last.values()) / len(last)
+
+
 def tested_classes(record: Record) -> list[str]:
     """Classes with test cells of a record, in class order: its means are over these."""
     classes = record["test"]["all"]["classes"]

@@ -24,6 +24,7 @@ from cytobalance.study.stages import View
 class Results:
     """What a study's tables, charts and page are made of.
 
+    paper: the one that the study rebuilds, if any (published.py).
     protocol, classifier: those that are shown in full; shown: their records, balancer
     -> record. rare: the rare classes. with_gan: balancers with a GAN's cells; cheap:
     those without, save `plain`. about: balancer -> its recipe in words. twins:
@@ -38,6 +39,7 @@ class Results:
 
     title: str
     seed: int
+    paper: str | None
     simulated: bool
     protocols: tuple[str, ...]
     balancers: tuple[str, ...]
@@ -56,6 +58,11 @@ class Results:
     against_cheap: dict[tuple[str, str], Gain]
     optimism: dict[str, dict[str, dict[str, Any]]]
     contest: dict[str, Any]
+
+    @property
+    def dealt_alike(self) -> tuple[str, ...]:
+        """Protocols that test on cells of all sources, `heldout` first."""
+        return tuple(name for name in ("heldout", "paper") if name in self.protocols)
 
 
 def choose_shown(study: View) -> str:
@@ -101,6 +108,7 @@ def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
     return Results(
         title=study.study.title,
         seed=study.study.seed,
+        paper=study.study.paper,
         simulated=study.simulated,
         protocols=tuple(study.protocols),
         balancers=tuple(study.balancers),

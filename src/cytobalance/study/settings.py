@@ -96,6 +96,8 @@ class Group(BaseModel):
 class StudyGroup(Group):
     title: str
     seed: Seed
+    # The paper that the study rebuilds, whose numbers the page shows beside ours.
+    paper: Literal["hazra2022", "gungor2023"] | None = None
 
 
 class ImageGroup(Group):

@@ -49,7 +49,9 @@ READS = {
     "merge": (
         *("classes", "dedup.related", "image", "merge", "simulated", "source_names"),
     ),
-    "draw_cells": ("classes", "simulated", "source_names", "study"),
+    "draw_cells": (
+        *("classes", "simulated", "source_names", "study.seed", "study.title"),
+    ),
     "probe": ("classes", "simulated", "source_names", "study.seed"),
     "hold_out": (
         *("classes", "hold_out.published", "hold_out.thin", *PARTS, "study.seed"),
@@ -76,7 +78,7 @@ READS = {
     "assess": (
         *("assess", "assess_settings", "classes", "image", "simulated", "study.seed"),
     ),
-    "draw_gan": ("classes", "simulated", "study"),
+    "draw_gan": ("classes", "simulated", "study.title"),
     "report": (
         *("balancers", "classes", "classifiers", "gan_balancers", "gans"),
         "hold_out.left_out_source",

@@ -1,0 +1,188 @@
+"""The page of a study that rebuilds a paper: printed numbers beside ours, by part."""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from cell_sets import picks_of
+from fake_study import write_cells, write_params, write_predictions
+
+import evaluate
+import report
+from cytobalance.assess.cell_sheet import draw_gan_sheet
+from cytobalance.report.gans import MEASURES
+from cytobalance.report.published import GUNGOR, HAZRA
+from cytobalance.study.runtime import run_stage
+
+PROTOCOLS = ("paper", "heldout")
+SHIPPED = Path(__file__).parents[1] / "params.yaml"
+CENSUS = {
+    **{key: {} for key in ("files", "class_by_source", "published_types", "types")},
+    **{"rejected": {}, "relabelled": 0, "groups": 87, "imbalance": 20.0},
+    "warnings": [],
+}
+
+
+def run_in(folder: Path, main, *words: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["stage", *words])
+        run_stage(main)
+
+
+def write_gan(folder: Path, key: str, **overall: float) -> None:
+    images = np.zeros((8, 16, 16, 3), np.uint8)
+    for end in ("", "-closest", "-training"):
+        picks = {"monoblast": picks_of(images, images, 20, 9)}
+        draw_gan_sheet(picks, folder / f"plots/gan/{key}{end}.png", "GAN", True)
+    found = {"protocol": key.split("-")[0], "features": "imagenet", "notes": []}
+    found |= {"overall": overall, "classes": {"monoblast": dict.fromkeys(MEASURES)}}
+    path = folder / f"metrics/gan/{key}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    """Two recipes and two classifiers of Hazra's tables under both protocols."""
+    folder = tmp_path_factory.mktemp("papers")
+    shipped = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    recipes = {name: shipped["balancers"][name] for name in ("plain", "c_wgan_gp")}
+    bayes = {"kind": "scikit_learn", "estimator": "GaussianNB", "trials": 1}
+    classifiers = shipped["classifiers"] | {"naive_bayes": bayes}
+    about = shipped["study"] | {"paper": "hazra2022"}
+    settings = shipped["evaluate"] | {"resamples": 20}
+    groups = {"study": about, "balancers": recipes, "classifiers": classifiers}
+    write_params(folder, **groups, evaluate=settings)
+    cells = write_cells(folder)
+    for protocol in PROTOCOLS:
+        write_gan(folder, f"{protocol}-c_wgan_gp", fid=31.25, label_f1=0.4375)
+        for recipe in recipes:
+            for name in classifiers:
+                write_predictions(folder, cells, protocol, recipe, name)
+                words = ["--protocol", protocol, "--balancer", recipe]
+                run_in(folder, evaluate.main, *words, "--classifier", name)
+    (folder / "metrics/dataset.json").write_text(json.dumps(CENSUS))
+    run_in(folder, report.main)
+    return folder
+
+
+def page_of(folder: Path) -> str:
+    text = (folder / "plots/report.html").read_text(encoding="utf-8")
+    return re.sub(r">\s+<", "><", re.sub(r"\s+", " ", text))
+
+
+def record_of(folder: Path, key: str) -> dict:
+    return json.loads((folder / f"metrics/classifiers/{key}.json").read_text())
+
+
+def row_of(text: str, title: str, name: str) -> list[str]:
+    """The numbers in a row of the grouped table under a heading."""
+    table = text[text.index(title) :].split("</table>")[0]
+    row = re.search(rf"<tr><td>{name}</td>(.+?)</tr>", table)[1]
+    return re.findall(r"<td[^>]*>(.*?)</td>", row)
+
+
+def test_printed_and_measured_numbers_stand_in_groups_of_their_own(study):
+    text = page_of(study).split('<h2 id="published"')[1].split("<h2")[0]
+    titles = re.findall(r"<h3>(.+?)</h3>", text)
+    assert [re.search(r"(table|section) [\d.]+", t)[0] for t in titles] == [
+        *("table 6", "table 7", "table 8", "table 9", "section 3.2"),
+    ]
+    heads = re.findall(r'<th class="group" colspan="\d">(.+?)</th>', text)
+    assert heads[:3] == [
+        "published (Hazra 2022)",
+        "this study (simulated cells), protocol paper",
+        "this study (simulated cells), protocol heldout",
+    ]
+    assert "Simulated cells neither confirm nor refute" in text
+    assert "870 simulated ones of 3 classes, 16 pixels a side" in text
+    row = row_of(text, "table 8", "naive_bayes")
+    scores = [
+        record_of(study, f"{p}-plain-naive_bayes")["test"]["all"]["overall"]
+        for p in PROTOCOLS
+    ]
+    names = ("balanced_accuracy", "macro_f1", "macro_specificity", "macro_precision")
+    ours = [f"{100 * score[name]['mean']:.1f}" for score in scores for name in names]
+    assert row == ["74.11", "74.74", "77.65", "74.93", *ours]
+    assert row_of(text, "table 9", "naive_bayes")[:2] == ["77.01", "77.33"]
+    gan = row_of(text, "table 6", "c_wgan_gp")
+    assert gan[:6] == ["60.33", "97.1", "96.16", "96.99", "0.23", "14.52"]
+    assert gan[6:12] == ["31.2", "–", "43.8", "–", "–", "–"]
+    # Only what the study has: neither other GANs nor other classifiers.
+    assert "vgg19" not in text and "acgan" not in text
+
+
+def test_table_of_published_numbers_says_whose_each_is(study):
+    table = pd.read_csv(study / "plots/tables/published.csv")
+    assert set(table["source"]) == {"published", "this study"}
+    whose = {(row.source, row.data) for row in table.itertuples()}
+    assert whose == {("published", "published"), ("this study", "simulated")}
+    printed = table[table["source"] == "published"]
+    assert printed["protocol"].isna().all()
+    rows = table["table"].str.startswith("Table 8") & (table["name"] == "naive_bayes")
+    recall = table[rows & (table["score"] == "recall, %")]
+    assert list(recall["protocol"].fillna("")) == ["", *PROTOCOLS]
+    assert recall["value"].iloc[0] == 74.11
+
+
+def test_scores_on_training_cells_stand_beside_those_on_test_cells(study):
+    text = page_of(study)
+    title = "What a score on training cells would have said"
+    for recipe in ("plain", "c_wgan_gp"):
+        record = record_of(study, f"heldout-{recipe}-sequential_cnn")
+        # The last of three epochs of both trials: 1 - 0.5 / 3.
+        test = record["test"]["all"]["overall"]["accuracy"]["mean"]
+        validation = record["validation"]["overall"]["accuracy"]["mean"]
+        row = row_of(text, title, recipe)
+        assert row[:3] == [
+            *("83.3 %", f"{100 * validation:.1f} %", f"{100 * test:.1f} %"),
+        ]
+        assert float(row[3].replace("−", "-")) == pytest.approx(
+            100 * (1 - 0.5 / 3 - test), abs=0.06
+        )
+    assert "By its training cells plain is the most accurate, with 83.3 %" in text
+    parts = pd.read_csv(study / "plots/tables/accuracy_by_part.csv")
+    assert len(parts) == 2 * 2 * 2 * 3
+    assert parts.loc[parts["part"] == "training", "accuracy"].round(4).eq(0.8333).all()
+
+
+def test_charts_in_the_form_of_the_papers_figures_are_drawn(study):
+    figures = {path.stem for path in (study / "plots/figures").glob("*.png")}
+    assert figures >= {"scores_by_class", "accuracy"}
+    text = page_of(study)
+    assert text.count('alt="Sensitivity, specificity and accuracy of every class') == 1
+    assert text.count('alt="Accuracy of every classifier with every recipe"') == 1
+
+
+def test_a_study_that_rebuilds_no_paper_shows_no_printed_number(study, tmp_path):
+    copy = tmp_path / "none"
+    shutil.copytree(study, copy)
+    params = yaml.safe_load((copy / "params.yaml").read_text())
+    params["study"]["paper"] = None
+    (copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    run_in(copy, report.main)
+    text = page_of(copy)
+    assert 'id="published"' not in text and "77.01" not in text
+    assert not (copy / "plots/tables/published.csv").exists()
+
+
+def test_printed_numbers_are_those_of_the_papers():
+    """Against the papers' text: a row a model, numbers in the printed order."""
+    rows = {t.title[:7]: t.rows for t in HAZRA.tables}
+    assert rows["Table 7"]["cgan"] == (30.22, 0.94, 13.9, 6.5)
+    assert rows["Table 8"]["svm"] == (86.72, 85.44, 91.30, 85.47)
+    assert rows["Table 9"]["sequential_cnn"] == (96.55, 96.01, 95.10, 96.93)
+    for table in (*HAZRA.tables, *GUNGOR.tables):
+        assert {len(row) for row in table.rows.values()} == {len(table.columns)}
+    # Every classifier of the paper scored higher after balancing.
+    for name, after in rows["Table 9"].items():
+        assert all(np.array(after) > rows["Table 8"][name])
+    validation = {n: row[1] for n, row in GUNGOR.tables[0].rows.items() if row[1]}
+    assert sorted(validation, key=validation.get) == ["dcgan", "adasyn", "weighted"]
