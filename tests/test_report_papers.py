@@ -18,6 +18,7 @@ import report
 from cytobalance.assess.cell_sheet import draw_gan_sheet
 from cytobalance.report.gans import MEASURES
 from cytobalance.report.published import GUNGOR, HAZRA
+from cytobalance.report.published_tables import SCORES
 from cytobalance.study.runtime import run_stage
 
 PROTOCOLS = ("paper", "heldout")
@@ -27,6 +28,8 @@ CENSUS = {
     **{"rejected": {}, "relabelled": 0, "groups": 87, "imbalance": 20.0},
     "warnings": [],
 }
+UNMEASURED = {"balanced_accuracy": None, "chance": None, "cells": {}, "left_out": {}}
+SHORTCUTS = {"source": {}, "border": UNMEASURED}
 
 
 def run_in(folder: Path, main, *words: str) -> None:
@@ -69,6 +72,7 @@ def study(tmp_path_factory) -> Path:
                 words = ["--protocol", protocol, "--balancer", recipe]
                 run_in(folder, evaluate.main, *words, "--classifier", name)
     (folder / "metrics/dataset.json").write_text(json.dumps(CENSUS))
+    (folder / "metrics/shortcuts.json").write_text(json.dumps(SHORTCUTS))
     run_in(folder, report.main)
     return folder
 
@@ -171,6 +175,20 @@ def test_a_study_that_rebuilds_no_paper_shows_no_printed_number(study, tmp_path)
     text = page_of(copy)
     assert 'id="published"' not in text and "77.01" not in text
     assert not (copy / "plots/tables/published.csv").exists()
+
+
+def test_sensitivity_is_of_the_diseased_and_training_accuracy_of_the_last_epoch():
+    curves = {"columns": ["trial", "epoch", "train_accuracy"]}
+    curves["rows"] = [[0, 1, 0.5], [0, 2, 0.9], [1, 1, 0.7]]
+    classes = {"all": {"recall": [0.9, 0.8, 1]}, "hem": {"recall": [0.6, 0.5, 0.7]}}
+    test = {"all": {"classes": classes}}
+    record = {"classes": ["all", "hem"], "test": test, "curves": curves}
+    assert SCORES["sensitivity"](record) == pytest.approx(90)
+    assert SCORES["specificity"](record) == pytest.approx(60)
+    assert SCORES["train_accuracy"](record) == pytest.approx(80)  # .9 and .7
+    assert set(GUNGOR.tables[0].ours) <= set(SCORES)
+    classes["hem"] = {"support": 0}
+    assert SCORES["specificity"](record) is None
 
 
 def test_printed_numbers_are_those_of_the_papers():
