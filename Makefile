@@ -52,7 +52,8 @@ clean: ## remove what a run makes; the archives and the cache stay
 	rm -rf .cache .pytest_cache .ruff_cache dvc_plots plots/copies plots/report.html \
 		data/raw data/ingested data/unread data/relabelled.csv data/duplicates \
 		data/cells data/hold_out.csv \
-		data/synthetic data/assess data/splits data/predictions data/curves models
+		data/synthetic data/assess data/splits data/predictions data/curves \
+		data/views data/source_out.csv models
 
 $(READY): requirements.txt
 	$(PYTHON) -m venv .venv
