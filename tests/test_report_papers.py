@@ -105,6 +105,7 @@ def test_printed_and_measured_numbers_stand_in_groups_of_their_own(study):
         "this study (simulated cells), protocol paper",
         "this study (simulated cells), protocol heldout",
     ]
+    assert "Protocol: The paper balanced before it split" in text
     assert "Simulated cells neither confirm nor refute" in text
     assert "870 simulated ones of 3 classes, 16 pixels a side" in text
     row = row_of(text, "table 8", "naive_bayes")

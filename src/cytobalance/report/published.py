@@ -26,10 +26,11 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's tables; cells: what it was measured on, in words."""
+    """A paper's tables; cells, split: what it was measured on, and how, in words."""
 
     name: str
     cells: str
+    split: str
     tables: tuple[PublishedTable, ...]
 
 
@@ -78,6 +79,7 @@ _ACCURACIES = {
 HAZRA = Paper(
     "Hazra 2022",
     "33,177 real cells of 12 classes, 128 pixels a side, brought to 10,000 a class",
+    "The paper balanced before it split, as protocol “paper” does.",
     (
         PublishedTable(
             "Table 6: cells of the GANs",
@@ -155,6 +157,8 @@ HAZRA = Paper(
 GUNGOR = Paper(
     "Gungor 2023",
     "C-NMC 2019, 10,661 real cells of 2 classes, cropped to 210 pixels a side",
+    "The thesis does not say when it split: its counts of training images contradict "
+    "each other.",
     (
         PublishedTable(
             "Sections 4.3 to 4.8: five ways to balance",

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cytobalance.report.blocks import GroupedTable
-from cytobalance.report.published import PAPERS, PublishedTable
+from cytobalance.report.published import PAPERS, Paper, PublishedTable
 from cytobalance.report.records import Record, training_accuracy
 from cytobalance.report.results import Results
 from cytobalance.study.params import BASELINE
@@ -132,7 +132,7 @@ def show_published(
     paper = PAPERS[results.paper]
     return Published(
         paper.name,
-        _tell_differences(results, paper.cells, side),
+        _tell_differences(results, paper, side),
         tuple(
             (pair.table.title, _lay_out(pair, results), pair.table.notes)
             for pair in pairs
@@ -167,7 +167,7 @@ def _write_ours(value: float | None) -> str:
     return "–" if value is None else f"{value:.{1 if value >= 10 else 3}f}"
 
 
-def _tell_differences(results: Results, cells: str, side: int) -> tuple[str, ...]:
+def _tell_differences(results: Results, paper: Paper, side: int) -> tuple[str, ...]:
     """What stands between the two columns, before anything is read from them."""
     record = results.shown[BASELINE]
     count = sum(sum(part["real"]) for part in record["cells"].values())
@@ -175,10 +175,10 @@ def _tell_differences(results: Results, cells: str, side: int) -> tuple[str, ...
     classes = len(record["classes"])
     texts = [
         f"Cells: {count:,} {kind} ones of {classes} classes, {side} pixels a side; in "
-        f"the paper {cells}.",
-        "Protocol: “paper” balances before it splits, as the paper did. Its test cells "
-        "are partly synthetic, and the GAN saw the real ones. Under “heldout” all test "
-        f"cells are {kind} and were never seen. The paper has no such number.",
+        f"the paper {paper.cells}.",
+        f"Protocol: {paper.split} Test cells of “paper” are partly synthetic, and the "
+        f"GAN saw the real ones. Under “heldout” all test cells are {kind} and were "
+        "never seen. Neither paper has such a number.",
         "Settings that the paper leaves open are ours (docs/papers.md).",
     ]
     if results.simulated:
