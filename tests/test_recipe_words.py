@@ -36,11 +36,11 @@ def test_every_part_that_differs_from_plain_is_said():
         "views mixed with a cell of any class alike (cutmix)",
         "weights averaged",
         "logits adjusted after training",
-        "every view changed anew (turn, mirror)",
+        "every view changed at random (turn, mirror)",
     ):
         assert words in text
     again = describe_recipe(recipe(head_retraining=2))
-    assert again == "last layer trained anew on even draws"
+    assert again == "last layer retrained on even draws"
     assert "SMOTE" in describe_recipe(recipe(synthetic="smote"))
     assert describe_recipe(recipe(synthetic="smote", share=0.5)).endswith(
         "50 % of every class's views"

@@ -39,12 +39,12 @@ def describe_recipe(recipe: Recipe) -> str:
         parts.append("logits adjusted after training")
     if recipe.augment.active:
         changes = [name for name, value in recipe.augment if value]
-        parts.append(f"every view changed anew ({_join(changes)})")
+        parts.append(f"every view changed at random ({_join(changes)})")
     if recipe.mix:
         second = "with a cell of any class alike " * (recipe.mix.partner == "even")
         parts.append(f"views mixed {second}({recipe.mix.how})")
     if recipe.head_retraining:
-        parts.append("last layer trained anew on even draws")
+        parts.append("last layer retrained on even draws")
     if recipe.ema:
         parts.append("weights averaged over the training")
     return "; ".join(parts) or "no balancing"

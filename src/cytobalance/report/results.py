@@ -71,6 +71,31 @@ def choose_shown(study: View) -> str:
     return max(study.classifiers, key=counts.__getitem__)
 
 
+def _compare_recipes(
+    study: View,
+    records: Records,
+    hold_out: pd.DataFrame,
+    rare: list[str],
+    deterministic: tuple[str, ...],
+) -> tuple[dict[str, dict[str, Gain]], dict[str, dict[str, Any]]]:
+    """Gains over the baseline, and optimism: classifier -> balancer -> comparison."""
+    gains, flattery = {}, {}
+    for name in study.classifiers:
+        heldout = select_records(records, "heldout", name)
+        paper = select_records(records, "paper", name)
+        pairs = [(other, BASELINE) for other in heldout if other != BASELINE]
+        compared = compare_pairs(
+            *(heldout, pairs, hold_out, rare, study.study.seed), name in deterministic
+        )
+        gains[name] = {balancer: gain for (balancer, _), gain in compared.items()}
+        flattery[name] = {
+            balancer: optimism(paper[balancer], heldout[balancer])
+            for balancer in paper
+            if balancer in heldout
+        }
+    return gains, flattery
+
+
 def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
     """Read every record of the study, and compare them.
 
@@ -89,20 +114,7 @@ def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
         for name in study.classifiers
         if study.trainings[places.key(BASELINE, name)].deterministic
     )
-    gains, flattery = {}, {}
-    for name in study.classifiers:
-        heldout = select_records(records, "heldout", name)
-        paper = select_records(records, "paper", name)
-        pairs = [(other, BASELINE) for other in heldout if other != BASELINE]
-        compared = compare_pairs(
-            *(heldout, pairs, hold_out, rare, study.study.seed), name in deterministic
-        )
-        gains[name] = {balancer: gain for (balancer, _), gain in compared.items()}
-        flattery[name] = {
-            balancer: optimism(paper[balancer], heldout[balancer])
-            for balancer in paper
-            if balancer in heldout
-        }
+    gains, flattery = _compare_recipes(study, records, hold_out, rare, deterministic)
     heldout = select_records(records, "heldout", classifier)
     pairs = [(gan, other) for gan in with_gan for other in cheap if heldout]
     return Results(
