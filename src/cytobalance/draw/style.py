@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -64,6 +65,21 @@ def grid_shape(count: int) -> tuple[int, int]:
     """Rows and columns of `count` panels, at most COLUMNS of them side by side."""
     columns = min(count, COLUMNS)
     return -(-count // columns), columns
+
+
+def new_panels(figure: Figure, count: int) -> list[Axes]:
+    """`count` panels that share their axes, in rows of `grid_shape`.
+
+    The lowest panel of each column has its axis labelled, whatever else is in its row.
+    """
+    rows, columns = grid_shape(count)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for panel in grid.flat[count:]:
+        panel.set_visible(False)
+    panels = list(grid.flat[:count])
+    for panel in panels[-columns:]:  # nothing below these
+        panel.tick_params(labelbottom=True)
+    return panels
 
 
 def new_figure(

@@ -11,6 +11,7 @@ from cytobalance.draw.style import (
     balancer_colours,
     grid_shape,
     new_figure,
+    new_panels,
 )
 from cytobalance.report.records import Record
 from cytobalance.taxonomy import readable
@@ -122,12 +123,8 @@ def draw_reliability(
     colours = balancer_colours(balancers)
     rows, columns = grid_shape(len(records))
     figure = new_figure(0.8 + 2.1 * columns, 2.9 * rows, simulated)
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for panel in panels.flat[len(records) :]:
-        panel.set_visible(False)
-    for panel in panels.flat[: len(records)][-columns:]:  # nothing below these
-        panel.tick_params(labelbottom=True)
-    for panel, (name, record) in zip(panels.flat, records.items(), strict=False):
+    panels = new_panels(figure, len(records))
+    for panel, (name, record) in zip(panels, records.items(), strict=True):
         calibration = record["test"]["all"]["calibration"]
         bins = {k: np.array(v, float) for k, v in calibration["bins"].items()}
         panel.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":")
@@ -148,6 +145,6 @@ def draw_reliability(
         panel.set_ylim(-0.03, 1.03)
         panel.set_aspect("equal")
         panel.grid()
-    for panel in panels[:, 0]:
+    for panel in panels[::columns]:
         panel.set_ylabel("share right")
     return figure

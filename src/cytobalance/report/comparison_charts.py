@@ -12,6 +12,7 @@ from cytobalance.draw.style import (
     balancer_colours,
     grid_shape,
     new_figure,
+    new_panels,
 )
 from cytobalance.report.claims import GainLine
 from cytobalance.report.records import Record
@@ -103,12 +104,8 @@ def draw_recall(
     rows, columns = grid_shape(len(others))
     height = 1.2 + 0.34 * len(labels)
     figure = new_figure(2.2 + 2.2 * columns, rows * height, simulated)
-    grid = figure.subplots(rows, columns, sharey=True, sharex=True, squeeze=False)
-    for panel in grid.flat[len(others) :]:
-        panel.set_visible(False)
-    for panel in grid.flat[: len(others)][-columns:]:  # nothing below these
-        panel.tick_params(labelbottom=True)
-    for panel, name in zip(grid.flat, others, strict=False):
+    panels = new_panels(figure, len(others))
+    for panel, name in zip(panels, others, strict=True):
         for y, label in enumerate(labels):
             _draw_recall_row(panel, y, label, plain, records[name], colours[name])
         panel.set_title(name, color=colours[name])
@@ -117,11 +114,11 @@ def draw_recall(
         panel.tick_params(axis="y", length=0)
         panel.set_xlabel("recall, %")
     support = plain["test"]["all"]["classes"]
-    grid[0, 0].set_yticks(
+    panels[0].set_yticks(
         range(len(labels)),
         [f"{readable(label)} ({support[label]['support']})" for label in labels],
     )
-    grid[0, 0].set_ylim(len(labels) - 0.4, -0.6)
+    panels[0].set_ylim(len(labels) - 0.4, -0.6)
     return figure
 
 

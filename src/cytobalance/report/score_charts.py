@@ -4,7 +4,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cytobalance.draw.style import QUIET, balancer_colours, grid_shape, new_figure
+from cytobalance.draw.style import (
+    QUIET,
+    balancer_colours,
+    grid_shape,
+    new_figure,
+    new_panels,
+)
 from cytobalance.report.records import Record, select_records
 from cytobalance.report.results import Results
 from cytobalance.study.params import BASELINE
@@ -31,19 +37,15 @@ def draw_class_scores(records: dict[str, Record], simulated: bool) -> Figure:
     rows, columns = grid_shape(len(records))
     height = 1.2 + 0.3 * len(labels)
     figure = new_figure(2.2 + 2.2 * columns, rows * height + 0.3, simulated)
-    grid = figure.subplots(rows, columns, sharey=True, sharex=True, squeeze=False)
-    for panel in grid.flat[len(records) :]:
-        panel.set_visible(False)
-    for panel in grid.flat[: len(records)][-columns:]:  # nothing below these
-        panel.tick_params(labelbottom=True)
-    for panel, (name, record) in zip(grid.flat, records.items(), strict=False):
+    panels = new_panels(figure, len(records))
+    for panel, (name, record) in zip(panels, records.items(), strict=True):
         _draw_scores_of_classes(panel, record["test"]["all"]["classes"], labels)
         panel.set_title(name)
         panel.set_xlabel("%")
     names = [readable(label) for label in labels]
-    grid[0, 0].set_yticks(range(len(labels)), names)
-    grid[0, 0].set_ylim(len(labels) - 0.4, -0.6)
-    handles, texts = grid[0, 0].get_legend_handles_labels()
+    panels[0].set_yticks(range(len(labels)), names)
+    panels[0].set_ylim(len(labels) - 0.4, -0.6)
+    handles, texts = panels[0].get_legend_handles_labels()
     figure.legend(handles, texts, loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
