@@ -174,6 +174,12 @@ def test_what_no_library_has_is_refused_before_anything_runs(settings, recipe, w
 def test_what_the_libraries_have_passes():
     for settings in (SVM, network(), estimator()):
         check_classifiers(_Study(settings, loss="class_weights"))
+    check_classifiers(_Study(network(), loss="ldam"))
+
+
+def test_a_network_without_a_linear_last_layer_is_refused_with_ldam():
+    with pytest.raises(StudyError, match="linear last layer"):
+        check_classifiers(_Study(network(network="dpn68"), loss="ldam"))
 
 
 def test_recipes_that_only_networks_take_are_named():
@@ -248,6 +254,7 @@ def test_patience_ends_a_training_that_no_longer_gets_better():
     [
         ({"loss": "effective_number", "loss_from": 0.8}, 1),
         ({"loss": "focal"}, 1),
+        ({"loss": "ldam", "loss_from": 0.8}, 1),
         ({"ema": 0.9}, 1),
         ({"mix": {"how": "mixup", "partner": "even", "alpha": 0.2}}, 2),
         ({"mix": {"how": "cutmix", "partner": "even"}}, 2),
@@ -259,6 +266,15 @@ def test_every_recipe_learns_with_the_same_number_of_steps(recipe, views):
     classifier, curve, rows = fit(cnn(epochs=6), recipe)
     assert accuracy(classifier) > 0.7
     assert len(curve) == 6 and len(rows) == views * 6 * 12 * 16
+
+
+def test_a_classifier_of_cosines_is_one_again_when_loaded(tmp_path):
+    classifier, _, _ = fit(cnn(), {"loss": "ldam"})
+    saved(classifier, tmp_path / "a.pt")
+    again, _ = load_classifier(tmp_path / "a.pt", CPU)
+    images = cells_of(9, 3).images
+    assert torch.equal(again.logits(images), classifier.logits(images))
+    assert classifier.logits(images).abs().max() <= 30.001
 
 
 def test_retraining_the_last_layer_draws_every_class_alike():

@@ -7,7 +7,14 @@ import torch
 from torch.nn import functional
 
 from cytobalance.balance.settings import Recipe
-from cytobalance.classify.losses import cell_losses, class_factors, logit_offset
+from cytobalance.classify.losses import (
+    cell_losses,
+    class_factors,
+    class_margins,
+    logit_offset,
+    make_unit_head,
+)
+from cytobalance.study.runtime import StudyError
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.5, 0.0], [0.0, 0.0, 3.0]])
 LABELS = torch.tensor([0, 2, 1])
@@ -66,6 +73,29 @@ def test_focal_loss_turns_to_what_is_still_wrong():
     torch.testing.assert_close(losses("focal", loss_gamma=0.0), plain)
     p = (-plain).exp()
     torch.testing.assert_close(losses("focal"), (1 - p) ** 2 * plain)
+
+
+def test_ldam_asks_more_of_a_rare_class():
+    # C / n^(1/4) of 60, 30 and 10 cells, 0.5 for the last.
+    margins = [0.5 * (10 / n) ** 0.25 for n in (60, 30, 10)]
+    assert class_margins(PRIOR).tolist() == pytest.approx(margins)
+    lowered = LOGITS.clone()
+    lowered[1, 2] -= 30 * 0.5
+    wanted = -lowered[1].log_softmax(0)[2]
+    torch.testing.assert_close(losses("ldam")[1], wanted)
+    factors = class_factors(Recipe(loss="effective_number"), PRIOR, 1_000)
+    late = losses("ldam", loss_from=0.8)
+    torch.testing.assert_close(late, losses("ldam") * factors[LABELS])
+
+
+def test_a_unit_head_answers_with_cosines_and_is_linear():
+    head = torch.nn.Linear(4, 3)
+    make_unit_head(head)
+    answers = head(5 * head.weight.detach())
+    torch.testing.assert_close(answers.diag(), torch.full((3,), 30.0))
+    assert answers.abs().max() < 30.001
+    with pytest.raises(StudyError, match=r"linear last layer.*Conv2d"):
+        make_unit_head(torch.nn.Conv2d(4, 3, 1))
 
 
 def test_with_two_classes_cross_entropy_is_binary_cross_entropy():

@@ -41,6 +41,8 @@ def test_every_part_that_differs_from_plain_is_said():
         assert words in text
     again = describe_recipe(recipe(head_retraining=2))
     assert again == "last layer retrained on even draws"
+    deferred = describe_recipe(recipe(loss="ldam", loss_from=0.8))
+    assert deferred == "loss: ldam, re-weighted from 80 % of the training on"
     assert "SMOTE" in describe_recipe(recipe(synthetic="smote"))
     assert describe_recipe(recipe(synthetic="smote", share=0.5)).endswith(
         "50 % of every class's views"

@@ -11,7 +11,7 @@ BASELINE = "plain"
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 # Losses that weigh cells, as every kind of classifier can, and those of logits.
-NETWORK_LOSSES = ("focal", "balanced_softmax", "logit_adjusted")
+NETWORK_LOSSES = ("focal", "balanced_softmax", "logit_adjusted", "ldam")
 LOSSES = ("cross_entropy", "class_weights", "effective_number", *NETWORK_LOSSES)
 
 
@@ -74,7 +74,8 @@ class Recipe(Group):
     loss_beta: Fraction = 0.999
     loss_gamma: real(0, 100) = 2.0
     # Part of the training before the loss begins, with cross-entropy until then: 0.8 of
-    # Cao's (2019) deferred re-weighting.
+    # Cao's (2019) deferred re-weighting. `ldam` has its margins from the start, and
+    # from here on the weights of `effective_number` too; 0 leaves those out.
     loss_from: Share = 0.0
     # tau of logit adjustment after the training; 0 is off (Menon 2021).
     post_adjustment: real(0, 100) = 0.0
@@ -98,7 +99,7 @@ class Recipe(Group):
     def _check_loss(self):
         users = {
             "loss_adjustment": ("logit_adjusted",),
-            "loss_beta": ("effective_number",),
+            "loss_beta": ("effective_number", "ldam"),
             "loss_gamma": ("focal",),
             "loss_from": [loss for loss in LOSSES if loss != "cross_entropy"],
         }
@@ -112,6 +113,17 @@ class Recipe(Group):
                 "nothing to adjust; leave one of them out"
             )
         return self
+
+    @property
+    def early(self) -> "Recipe":
+        """The loss before `loss_from`, of a recipe with no other part."""
+        return Recipe(loss="ldam") if self.loss == "ldam" else Recipe()
+
+    @property
+    def weighs(self) -> bool:
+        """Whether its loss weighs cells by their class."""
+        deferred = self.loss == "ldam" and self.loss_from > 0
+        return self.loss in ("class_weights", "effective_number") or deferred
 
     @property
     def network_parts(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cytobalance.balance.settings import Recipe
 from cytobalance.classify.settings import Classifier, Estimator, Pretrained, Timm
 from cytobalance.study.params import Study
 from cytobalance.study.runtime import StudyError
@@ -16,8 +17,11 @@ def check_classifiers(study: Study) -> None:
         balancer, classifier = name.split("-")
         try:
             _check(settings)
+            recipe = study.recipes[balancer]
             if isinstance(settings, Estimator):
-                _check_weights(settings, study.recipes[balancer])
+                _check_weights(settings, recipe)
+            if isinstance(settings, Timm) and recipe.loss == "ldam":
+                _check_head(settings)
         except StudyError as error:
             place = f"classifiers.{classifier}"
             raise StudyError(f"params.yaml: {place}, for {balancer}: {error}") from None
@@ -56,12 +60,21 @@ def _check_network(name: str, settings: Pretrained) -> None:
         raise StudyError(f"{settings.weights}: no such file, named as `weights`")
 
 
-def _check_weights(settings: Estimator, recipe) -> None:
+def _check_head(settings: Timm) -> None:
+    import torch
+
+    from cytobalance.classify.losses import make_unit_head
+    from cytobalance.classify.sight import create_network
+
+    with torch.device("meta"):  # its layers without their numbers
+        make_unit_head(create_network(settings.network, 2).get_classifier())
+
+
+def _check_weights(settings: Estimator, recipe: Recipe) -> None:
     from cytobalance.classify.estimators import build_pipeline, weight_argument
     from cytobalance.classify.kinds.scikit_learn import refuse_weights
 
-    weighs = recipe.loss in ("class_weights", "effective_number")
-    if not weighs and recipe.synthetic_weight == 1:
+    if not recipe.weighs and recipe.synthetic_weight == 1:
         return
     if weight_argument(build_pipeline(settings, seed=0)) is None:
         raise StudyError(refuse_weights(settings.estimator))

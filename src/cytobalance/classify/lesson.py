@@ -158,7 +158,7 @@ class Lesson:
     def _losses(self, logits: Tensor, rows: Tensor) -> Tensor:
         recipe = self.recipe
         if self.done < recipe.loss_from * len(self.steps):
-            recipe = Recipe()
+            recipe = recipe.early
         labels = self.train.labels[rows]
         losses = cell_losses(logits, labels, recipe, self.prior, self.factors)
         if self.recipe.synthetic_weight != 1:

@@ -11,7 +11,7 @@ from cytobalance.balance.settings import Recipe
 from cytobalance.classify.cells import Cells, to_float
 from cytobalance.classify.classifier import Classifier, Curve
 from cytobalance.classify.lesson import Lesson
-from cytobalance.classify.losses import logit_offset
+from cytobalance.classify.losses import logit_offset, make_unit_head
 from cytobalance.classify.settings import Network
 from cytobalance.study.runtime import derive_seed
 
@@ -19,6 +19,8 @@ from cytobalance.study.runtime import derive_seed
 SCORING_BATCH = 512
 # What the post-hoc adjustment takes from the logits, among the weights of a file.
 OFFSET = "logit_offset"
+# Whether the last layer answers with cosines, among them too.
+UNIT_HEAD = "unit_head"
 
 
 class NetworkClassifier(Classifier):
@@ -30,6 +32,7 @@ class NetworkClassifier(Classifier):
         super().__init__(settings, classes, size, device)
         self.network: nn.Module | None = None  # until `fit` or `load_state`
         self.offset = torch.zeros(classes)
+        self.unit_head = False
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -61,6 +64,7 @@ class NetworkClassifier(Classifier):
         """
         torch.manual_seed(derive_seed(seed, "weights"))
         self.network = self._place(self.start())
+        self._choose_head(recipe.loss == "ldam")
         torch.manual_seed(derive_seed(seed, "dropout"))  # draws from global streams
         prior = train.prior(self.classes)
         self.offset = logit_offset(prior, recipe.post_adjustment)
@@ -94,12 +98,14 @@ class NetworkClassifier(Classifier):
             (name, value.detach().cpu().contiguous().clone())
             for name, value in self.network.state_dict().items()
         )
-        return OrderedDict(weights, **{OFFSET: self.offset})
+        flag = {UNIT_HEAD: torch.tensor(True)} if self.unit_head else {}
+        return OrderedDict(weights, **{OFFSET: self.offset}, **flag)
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         weights = dict(state)
         self.offset = weights.pop(OFFSET)
         self.network = self.build()
+        self._choose_head(bool(weights.pop(UNIT_HEAD, False)))
         self.network.load_state_dict(weights)
         self._place(self.network).eval().requires_grad_(False)
 
@@ -107,6 +113,12 @@ class NetworkClassifier(Classifier):
         """bf16 where the settings ask for it, float32 otherwise."""
         wanted = self.settings.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
+
+    def _choose_head(self, unit: bool) -> None:
+        """Make the last layer of `network` one of cosines, where the loss needs it."""
+        self.unit_head = unit
+        if unit:
+            make_unit_head(self.head())
 
     def _place(self, network: nn.Module) -> nn.Module:
         return network.to(self.device, memory_format=torch.channels_last)

@@ -33,8 +33,7 @@ def describe_recipe(recipe: Recipe) -> str:
     if recipe.sources != "natural":
         parts.append(SOURCES[recipe.sources])
     if recipe.loss != "cross_entropy":
-        late = f", from {100 * recipe.loss_from:g} % of the training on"
-        parts.append(f"loss: {readable(recipe.loss)}{late if recipe.loss_from else ''}")
+        parts.append(f"loss: {readable(recipe.loss)}{_describe_start(recipe)}")
     if recipe.post_adjustment:
         parts.append("logits adjusted after training")
     if recipe.augment.active:
@@ -48,6 +47,13 @@ def describe_recipe(recipe: Recipe) -> str:
     if recipe.ema:
         parts.append("weights averaged over the training")
     return "; ".join(parts) or "no balancing"
+
+
+def _describe_start(recipe: Recipe) -> str:
+    if not recipe.loss_from:
+        return ""
+    what = "re-weighted " if recipe.loss == "ldam" else ""
+    return f", {what}from {100 * recipe.loss_from:g} % of the training on"
 
 
 def _describe_synthetic(recipe: Recipe) -> list[str]:
