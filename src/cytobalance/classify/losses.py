@@ -50,8 +50,8 @@ def class_factors(recipe: Recipe, prior: Tensor, cells: int) -> Tensor:
 
     Of `class_weights` 1 / (C prior) (Gungor 2023); of `effective_number`, and of `ldam`
     once it weighs, (1 - beta) / (1 - beta^n), with n = prior x cells (Cui 2019,
-    equation 4), scaled to mean 1 over the views, as the first has it. Of other losses 1. prior: float32 [C];
-    cells: of the training. A class that is never seen has 1.
+    equation 4), scaled to mean 1 over the views, as the first has it. Of other losses
+    1. prior: float32 [C]; cells: of the training. A class that is never seen has 1.
     """
     seen = prior > 0
     if recipe.loss == "class_weights":
