@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cytobalance.study.damage import find_stage
 from cytobalance.study.params import read_study
 from cytobalance.study.stages import ITEMS, describe_stages, list_items
 
 ROOT = Path(__file__).parent.parent
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+STAGES = GRAPH["stages"]
 
 
 def body_of(stage):
@@ -98,6 +100,21 @@ def test_heavy_outputs_are_cached_and_light_ones_are_in_git():
             *("assess", "draw_gan", "report"),
         }
         assert any("cache" in s for s in settings) == light, name
+
+
+def test_the_registry_names_outputs_of_the_default_study(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    stages = {
+        name: find_stage(Path(about["path"]))
+        for name, about in GRAPH["artifacts"].items()
+    }
+    assert stages == {
+        "cells": "merge",
+        "classifier": "train_classifier@heldout-weighted_augmented-sequential_cnn",
+        "synthetic-cells": "generate@heldout-c_wgan_gp",
+    }
+    kinds = {name: about["type"] for name, about in GRAPH["artifacts"].items()}
+    assert kinds == dict.fromkeys(kinds, "dataset") | {"classifier": "model"}
 
 
 def test_folders_that_report_reads_are_in_git_for_a_study_without_gans():
