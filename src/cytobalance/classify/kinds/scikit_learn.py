@@ -23,8 +23,8 @@ from cytobalance.study.runtime import StudyError, derive_seed
 
 # The least probability that has a logarithm here.
 LEAST = 1e-12
-# Images at a time.
-BATCH = 512
+# Images at a time, and rows of what an estimator sees.
+BATCH, ROWS = 512, 8_192
 # What a file's tensors of the network that gives features begin with.
 NETWORK = "network."
 
@@ -140,7 +140,10 @@ class Kind(Classifier):
         return torch.cat(parts).numpy()
 
     def _logits_of(self, seen: np.ndarray) -> Tensor:
-        found = torch.from_numpy(self.estimator.predict_proba(seen)).double()
+        # By parts, since estimators make several copies of what they predict.
+        parts = (seen[k : k + ROWS] for k in range(0, max(len(seen), 1), ROWS))
+        found = np.concatenate([self.estimator.predict_proba(part) for part in parts])
+        found = torch.from_numpy(found).double()
         chances = torch.full((len(seen), self.classes), LEAST, dtype=torch.float64)
         # A class without a training cell is none of the estimator's.
         columns = torch.from_numpy(self.estimator.classes_.astype(np.int64))
