@@ -1,0 +1,1 @@
+"""What leaves the project: classifiers as ONNX, cell sets in common forms."""
