@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from cytobalance.draw.style import save_png
-from cytobalance.report.claims import GainLine, list_gains
+from cytobalance.report.blocks import compress_picture
+from cytobalance.report.claims import GainLine, list_gains, list_gan_gains
 from cytobalance.report.classifier_charts import (
     draw_confusion,
     draw_curves,
@@ -70,8 +71,8 @@ def main() -> None:
     print(places.SUMMARY.read_text(encoding="utf-8"))
     published = pair_tables(results, gan_metrics)
     write_tables(results, published)
-    gain_lines = list_gains(results)
-    charts = write_charts(draw_charts(results, gain_lines))
+    gains = list_gains(results), list_gan_gains(results)
+    charts = write_charts(draw_charts(results, *gains))
     gans = gather_gans(gan_metrics, sheets, results.protocol)
     source_out = gather_source_out(
         select_records(results.records, "source_out", results.classifier),
@@ -79,7 +80,7 @@ def main() -> None:
         *(study.hold_out.left_out_source, study.study.seed),
     )
     page = compose_page(
-        *(results, gain_lines, charts, gans, images, dataset, shortcuts, source_out),
+        *(results, *gains, charts, gans, images, dataset, shortcuts, source_out),
         published,
     )
     with atomic_file(places.PAGE) as partial:
@@ -125,13 +126,16 @@ def write_tables(results: Results, published: tuple[Beside, ...]) -> None:
 
 
 def draw_charts(
-    results: Results, gain_lines: tuple[GainLine, ...]
+    results: Results,
+    over_plain: tuple[GainLine, ...],
+    over_cheap: tuple[GainLine, ...],
 ) -> dict[str, Figure]:
     """Every chart that the study's protocols allow, by name."""
     shown, look = results.shown, (results.balancers, results.simulated)
     figures = {
         "recall_by_class": draw_recall(shown, *look),
         "scores_by_class": draw_class_scores(shown, results.simulated),
+        "accuracy": draw_accuracy(results),
         "curves": draw_curves(shown, *look),
         "reliability": draw_reliability(shown, *look),
     }
@@ -139,10 +143,10 @@ def draw_charts(
         figures["ranking"] = ranking
     if blasts := draw_blasts(shown, *look):
         figures["blasts"] = blasts
-    if len(results.classifiers) > 1:
-        figures["accuracy"] = draw_accuracy(results)
-    if gain_lines:
-        figures["gains"] = draw_gains(gain_lines, *look)
+    if over_plain:
+        figures["gains"] = draw_gains(over_plain, *look)
+    if over_cheap:
+        figures["gains_of_gans"] = draw_gains(over_cheap, *look)
     if results.optimism[results.classifier]:
         paper = select_records(results.records, "paper", results.classifier)
         figures["optimism"] = draw_optimism(paper, shown, results.simulated)
@@ -152,10 +156,10 @@ def draw_charts(
 
 
 def write_charts(figures: dict[str, Figure]) -> dict[str, bytes]:
-    """Save every chart as PNG, and return them: name -> PNG."""
+    """Save every chart as PNG, and return them for the page: name -> WebP."""
     with atomic_folder(places.PLOTS / "figures") as folder:
         return {
-            name: save_png(folder / f"{name}.png", figure)
+            name: compress_picture(save_png(folder / f"{name}.png", figure))
             for name, figure in figures.items()
         }
 

@@ -86,8 +86,13 @@ def test_differential_tells_shares_errors_and_blasts():
     found = gather_differential({"plain": record_of()})
     rows = [texts(row) for row in found.shares.rows]
     assert rows[1] == ["monoblast", "10.0 %", "15.0 % | +5.0"]
-    assert rows[2][2] == "15.0 % | [8.0, 20.0], error +5.0 [−1.0, +10.0]"
-    assert rows[3][0].startswith("mean absolute error") and rows[3][2] == "5.00"
+    assert rows[2][2] == "15.0 % | [8.0, 20.0]"
+    assert rows[3] == [
+        "error of blasts, points | cells counted",
+        "",
+        "+5.0 | [−1.0, +10.0]",
+    ]
+    assert rows[4][0].startswith("mean absolute error") and rows[4][2] == "5.00"
     agreement = texts(found.agreement.rows[0])
     assert agreement == [
         "plain | cells counted",

@@ -163,7 +163,7 @@ def test_charts_in_the_form_of_the_papers_figures_are_drawn(study):
     assert figures >= {"scores_by_class", "accuracy"}
     text = page_of(study)
     assert text.count('alt="Sensitivity, specificity and accuracy of every class') == 1
-    assert text.count('alt="Accuracy of every classifier with every recipe"') == 1
+    assert text.count('alt="Accuracy of every recipe, a panel a classifier"') == 1
 
 
 def test_a_study_that_rebuilds_no_paper_shows_no_printed_number(study, tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from cytobalance.draw.style import DPI, QUIET, new_figure, save_png
 from cytobalance.taxonomy import readable
@@ -23,12 +24,15 @@ class Canvas:
     def __init__(self, width: int, height: int, title: str, simulated: bool):
         self.width, self.height = width, height
         self.figure = new_figure(width / DPI, height / DPI, simulated, layout=None)
-        self.write(MARGIN, 46, title, fontsize=11, fontweight="bold")
+        heading = self.write(MARGIN, 46, title, fontsize=11, fontweight="bold")
+        excess = heading.get_window_extent().width / (width - 2 * MARGIN)
+        if excess > 1:  # few columns, or a long title of the study
+            heading.set_fontsize(11 / excess)
 
-    def write(self, x: float, y: float, text: str, **font) -> None:
+    def write(self, x: float, y: float, text: str, **font) -> Text:
         """Text whose left end and middle height is (x, y)."""
         place = x / self.width, 1 - y / self.height
-        self.figure.text(*place, text, **{"va": "center"} | font)
+        return self.figure.text(*place, text, **{"va": "center"} | font)
 
     def place(self, x: int, y: int, image: np.ndarray) -> None:
         """Draw uint8 [H, W, 3] pixel for pixel, its upper left corner at (x, y)."""

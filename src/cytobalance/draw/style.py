@@ -17,6 +17,7 @@ RULE = "#d5dbe1"
 # Wong 2011 (Nature Methods 8:441), safe for colour-blind readers; `plain` is grey.
 CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#a6761d")
 PLAIN = "#8a94a0"
+DASHES = ("solid", "dashed", "dotted", "dashdot")
 SIMULATED = "Simulated data"
 DPI = 150
 COLUMNS = 5  # panels side by side, beyond which their text gets too small
@@ -59,6 +60,16 @@ def balancer_colours(balancers: tuple[str, ...]) -> dict[str, str]:
     others = [name for name in balancers if name != "plain"]
     colours = {name: CYCLE[i % len(CYCLE)] for i, name in enumerate(others)}
     return {"plain": PLAIN} | colours
+
+
+def balancer_lines(balancers: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """How lines in one panel look: once the colours are used up, they are dashed."""
+    others = [name for name in balancers if name != "plain"]
+    rounds = {name: i // len(CYCLE) for i, name in enumerate(others)}
+    return {
+        name: {"color": colour, "linestyle": DASHES[rounds.get(name, 0) % len(DASHES)]}
+        for name, colour in balancer_colours(balancers).items()
+    }
 
 
 def grid_shape(count: int) -> tuple[int, int]:

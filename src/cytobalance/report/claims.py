@@ -4,43 +4,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from cytobalance.report.comparison import (
+    AGAINST,
     DID_NOT_HELP,
     HELPED,
     HURT,
     ONE_GROUP,
     ONE_TRIAL,
-    UNDECIDED,
     verdict,
     verdict_alone,
 )
-from cytobalance.report.optimism_claims import describe_optimism
+from cytobalance.report.facts import Fact, list_facts
+from cytobalance.report.headline import write_headline
 from cytobalance.report.records import Record
 from cytobalance.report.results import Gain, Results
-from cytobalance.report.wording import (
-    joint_span,
-    list_words,
-    percent,
-    point_span,
-    points,
-    span,
-)
+from cytobalance.report.wording import list_words, points
 from cytobalance.study.params import BASELINE
 from cytobalance.taxonomy import readable
-
-# The verdicts, where two ways of balancing are compared.
-AGAINST = {
-    HELPED: "better",
-    HURT: "worse",
-    DID_NOT_HELP: "no better",
-    UNDECIDED: UNDECIDED,
-    ONE_GROUP: ONE_GROUP,
-    ONE_TRIAL: ONE_TRIAL,
-}
-# Kinds of recipe -> how the page names them.
-KINDS = {
-    "cheap": "recipe without a GAN's cells",
-    "synthetic": "recipe with a GAN's cells",
-}
 
 
 @dataclass(frozen=True)
@@ -54,94 +33,67 @@ class GainLine:
 
 
 @dataclass(frozen=True)
-class AnswerLine:
-    """One balancer in the answer: gain in balanced accuracy, and what else changed."""
-
-    balancer: str
-    points: str
-    interval: str
-    verdict: str
-    note: str
-
-
-@dataclass(frozen=True)
 class Answer:
     """What stands on top of the page; a text that does not apply is empty.
 
-    level: of the intervals, in percent. tested: how many gains in recall of a class
-    the joint limits of classes are of; 0 where one training each tells nothing of them.
+    lead: the verdict; ways: how many of the ways tried helped, where `lead` names the
+    best alone; basis: what the answer rests on.
     """
 
     lead: str
-    chance: str
-    gains: tuple[AnswerLine, ...]
-    level: str
-    tested: int
-    gan: tuple[str, ...]
-    best: str
-    optimism: str
-    test: str
-    data: str
+    ways: str
+    facts: tuple[Fact, ...]
+    basis: tuple[str, ...]
 
 
 def compose_answer(results: Results, dataset: dict[str, Any]) -> Answer:
     """The whole answer. dataset: metrics/dataset.json."""
-    plain = results.shown[BASELINE]
     related = dataset.get("related")
     over_plain = results.gains[results.classifier]
-    single = plain["trials"] < 2 and results.classifier not in results.deterministic
-    return Answer(
-        lead=lead(over_plain, results.classifier),
-        chance=describe_chance(over_plain, plain["confidence"]),
-        gains=tuple(
-            _answer_line(name, gain, plain["classes"])
-            for name, gain in over_plain.items()
-        ),
-        level=f"{100 * plain['confidence']:.0f} %",
-        tested=0 if single else len(plain["classes"]) * len(over_plain),
-        gan=tuple(describe_gan(results)),
-        best=describe_best(results.contest),
-        optimism=describe_optimism(results),
-        test=describe_test(plain, results.rare) if over_plain else "",
-        data=f"What the scores need: {related['note']}." if related else "",
+    headline = write_headline(results)
+    ways = sum_up(over_plain, results.classifier)
+    plain = results.shown[BASELINE]
+    basis = (
+        describe_test(plain) if over_plain else "",
+        f"What the scores need: {related['note']}." if related else "",
     )
-
-
-def _answer_line(name: str, gain: Gain, classes: list[str]) -> AnswerLine:
-    score, rare = gain["balanced_accuracy"], gain["rare_recall"]
-    joint = joint_span(score)
-    notes = [
-        f"alone {point_span(score)}" if joint != point_span(score) else "",
-        f"rare classes {points(rare['value'])} {joint_span(rare)}",
-        describe_classes(gain, classes),
-    ]
-    return AnswerLine(
-        name,
-        points(score["value"]),
-        joint,
-        verdict(gain),
-        "; ".join(filter(None, notes)),
+    return Answer(
+        lead=headline or ways,
+        ways=f"With {results.classifier}: {ways[0].lower()}{ways[1:]}"
+        if headline
+        else "",
+        facts=list_facts(results),
+        basis=tuple(filter(None, basis)),
     )
 
 
 def list_gains(results: Results) -> tuple[GainLine, ...]:
-    """Each balancer against `plain`, then each with a GAN's cells against cheap ones.
+    """Each balancer against `plain`, with the classifier that is shown in full.
 
-    Of the classifier that is shown in full; empty without held-out cells.
+    Empty without held-out cells.
     """
-    over_plain = [
+    return tuple(
         GainLine(name, BASELINE, gain, verdict(gain))
         for name, gain in results.gains[results.classifier].items()
-    ]
-    over_cheap = [
+    )
+
+
+def list_gan_gains(results: Results) -> tuple[GainLine, ...]:
+    """Each balancer with a GAN's cells against each cheap one, its twin first."""
+    return tuple(
         GainLine(name, other, gain, AGAINST[verdict(gain)])
-        for (name, other), gain in results.against_cheap.items()
-    ]
-    return (*over_plain, *over_cheap)
+        for (name, other), gain in sorted(
+            results.against_cheap.items(),
+            key=lambda item: (
+                results.with_gan.index(item[0][0]),
+                item[0][1] != results.twins[item[0][0]],
+            ),
+        )
+    )
 
 
-def lead(over_plain: dict[str, Gain], classifier: str) -> str:
-    """The answer in one or two sentences. over_plain: balancer -> gain."""
+def sum_up(over_plain: dict[str, Gain], classifier: str) -> str:
+    """How many ways helped, and which, in a sentence. over_plain: balancer -> gain."""
     if not over_plain:
         return (
             "This study has no held-out protocol, so it can't tell whether balancing "
@@ -197,65 +149,21 @@ def describe_chance(over_plain: dict[str, Gain], confidence: float) -> str:
     return f"{text} By themselves these would have a verdict: {list_words(lost)}."
 
 
-def describe_test(plain: Record, rare: list[str]) -> str:
-    """What the answer rests on: cells, groups, trials, rare classes."""
+def describe_test(plain: Record) -> str:
+    """What the answer rests on: cells, groups, trials."""
     test = plain["test"]["all"]
     cell = "simulated" if plain["simulated"] else "real"
-    names = list_words(
-        [f"{readable(label)} ({test['classes'][label]['support']})" for label in rare]
-    )
     trials = "one training" if plain["trials"] == 1 else f"{plain['trials']} trainings"
     return (
         f"Measured on {test['cells']:,} {cell} test cells in {test['groups']:,} groups "
         "(a patient's cells, and copies of one image, stay together) that no part of "
         f"training has seen, averaged over {trials}. Balanced accuracy counts every "
-        f"class alike. Rare classes here, with their test cells: {names}."
-    )
-
-
-def describe_gan(results: Results) -> list[str]:
-    """A sentence for each balancer with a GAN's cells: its gain over cheap ones."""
-    sentences = []
-    for name in results.with_gan:
-        gains = {o: g for (n, o), g in results.against_cheap.items() if n == name}
-        twin = results.twins[name]
-        parts = [
-            f"{points(gains[other]['balanced_accuracy']['value'])} points over {other}"
-            + (" (the same without the GAN's cells)" if other == twin else "")
-            + f" {joint_span(gains[other]['balanced_accuracy'])}, "
-            + AGAINST[verdict(gains[other])]
-            for other in sorted(gains, key=lambda other: other != twin)
-        ]
-        if parts:
-            sentences.append(
-                f"With a GAN's cells, {name} against the cheap alternatives: "
-                f"{'; '.join(parts)}."
-            )
-    return sentences
-
-
-def describe_best(contest: dict[str, Any]) -> str:
-    """The best recipe of either kind, and what the synthetic cells add; or ""."""
-    if not contest:
-        return ""
-    texts = [
-        f"the best {words} is {best['recipe']} with {best['classifier']}: "
-        f"{percent(best['test'])} {span(best['low'], best['high'])} on test cells"
-        for kind, words in KINDS.items()
-        if (best := contest[kind])
-    ]
-    text = f"Chosen on validation cells, {'; '.join(texts)}."
-    difference = contest["difference"]
-    if not difference:
-        return text
-    return (
-        f"{text} Gain of the second over the first: {points(difference['value'])} "
-        f"points {point_span(difference)}, {AGAINST[difference['verdict']]}."
+        "class alike."
     )
 
 
 def describe_classes(gain: Gain, classes: list[str]) -> str:
-    """Classes whose interval of recall lies above or below 0; "" with one trial.
+    """Classes whose interval of recall lies above or below 0; "" without any.
 
     The intervals are joint over all classes of all balancers.
     """
@@ -271,4 +179,4 @@ def describe_classes(gain: Gain, classes: list[str]) -> str:
             down.append(text)
     parts = [f"better at {list_words(up)}"] if up else []
     parts += [f"worse at {list_words(down)}"] if down else []
-    return "; ".join(parts) if parts else "no single class shown to change"
+    return "; ".join(parts)

@@ -41,6 +41,15 @@ DID_NOT_HELP, UNDECIDED = "did not help", "no difference shown"
 ONE_TRIAL = "one trial can't tell"
 # All test cells are of one patient, say: nothing is known of how patients differ.
 ONE_GROUP = "one group can't tell"
+# The verdicts, where two ways of balancing are compared.
+AGAINST = {
+    HELPED: "better",
+    HURT: "worse",
+    DID_NOT_HELP: "no better",
+    UNDECIDED: UNDECIDED,
+    ONE_GROUP: ONE_GROUP,
+    ONE_TRIAL: ONE_TRIAL,
+}
 
 
 def rebuild_predictions(record: Record, hold_out: pd.DataFrame) -> Predictions:
@@ -84,6 +93,7 @@ def score_pair(confusion: np.ndarray, rare: np.ndarray) -> dict[str, np.ndarray]
         "macro_f1": overall["macro_f1"],
         "accuracy": overall["accuracy"],
         "rare_recall": mean_of_defined(recall[..., rare]),
+        "common_recall": mean_of_defined(np.delete(recall, rare, -1)),
         "recall": recall,
     }
 

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from cytobalance.draw.style import (
     INK,
     QUIET,
-    RULE,
     balancer_colours,
     grid_shape,
     new_figure,
@@ -28,7 +27,7 @@ JOINT = ("joint_low", "joint_high")
 def draw_gains(
     lines: Sequence[GainLine], balancers: tuple[str, ...], simulated: bool
 ) -> Figure:
-    """Forest plot: gain of each balancer over `plain`, and of a GAN over the rest.
+    """Forest plot: the gain of each line's balancer over its reference.
 
     Left the balanced accuracy, which the verdict is about; right the mean recall of
     the rare classes. In points of a hundred; thick intervals are of one comparison
@@ -41,7 +40,6 @@ def draw_gains(
         "balanced_accuracy": "Gain in balanced accuracy, points",
         "rare_recall": "Gain in recall of rare classes, points",
     }
-    over_plain = sum(line.reference == BASELINE for line in lines)
     for panel, (key, name) in zip(panels, keys.items(), strict=True):
         panel.axvline(0, color=INK, linewidth=1)
         for y, line in enumerate(lines):
@@ -65,8 +63,6 @@ def draw_gains(
                 textcoords="offset points",
                 fontsize=8,
             )
-        if over_plain < len(lines):
-            panel.axhline(over_plain - 0.5, color=RULE, linewidth=1)
         panel.set_xlabel(name)
         panel.grid(axis="x")
         panel.tick_params(axis="y", length=0)

@@ -69,7 +69,7 @@ def table_gains(results: Results) -> pd.DataFrame:
         [data, *key, score, *(gain[score][limit] for limit in limits)]
         + ([verdict(gain), verdict_alone(gain)] if score == JUDGED else ["", ""])
         for key, gain in gains.items()
-        for score in (JUDGED, "macro_f1", "accuracy", "rare_recall")
+        for score in (JUDGED, "macro_f1", "accuracy", "rare_recall", "common_recall")
     ]
     names = ["data", "classifier", "balancer", "reference", "score", *limits]
     return pd.DataFrame(rows, columns=[*names, "verdict", "verdict_alone"])

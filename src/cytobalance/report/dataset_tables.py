@@ -5,7 +5,7 @@ from typing import Any
 
 from cytobalance.report.blocks import Cell, Table
 from cytobalance.report.records import Record
-from cytobalance.report.wording import number
+from cytobalance.report.wording import number, percent
 from cytobalance.study.params import BASELINE
 from cytobalance.taxonomy import readable
 
@@ -55,6 +55,36 @@ def tabulate_views(records: dict[str, Record]) -> Table:
         for i, label in enumerate(classes)
     ]
     return Table(("class", *records), tuple(rows))
+
+
+def tabulate_effort(records: dict[str, Record]) -> Table:
+    """What one training saw, a row a recipe: its cells, and how often it saw any.
+
+    records: balancer -> record, of one protocol and classifier.
+    """
+    rows = []
+    for name, record in records.items():
+        train, views = record["cells"]["train"], record["views"]
+        shown = {
+            origin: sum(
+                cells * (seen or 0)
+                for cells, seen in zip(train[origin], views[origin], strict=True)
+            )
+            for origin in ("real", "synthetic")
+        }
+        total = sum(shown.values())
+        rows.append(
+            (
+                name,
+                f"{sum(train['real']):,}",
+                f"{sum(train['synthetic']):,}",
+                f"{total:,.0f}",
+                percent(shown["synthetic"] / total),
+                f"{record['trials']}",
+            )
+        )
+    header = ("recipe", "real cells", "synthetic cells", "views in one training")
+    return Table((*header, "of synthetic cells", "trainings"), tuple(rows))
 
 
 def _tell_views(views: dict[str, list[float | None]], i: int) -> Cell:

@@ -63,9 +63,13 @@ def _tabulate_shares(counts: dict[str, dict], classes: list[str]) -> Table:
         parts = [f[way]["whole"] for f in counts.values()]
         if parts[0]["blasts"]:
             blasts = [part["blasts"] for part in parts]
-            cells = (_blasts(part) for part in blasts)
             first = Cell("blasts together", words, strong=True)
-            rows.append((first, percent(blasts[0]["true"]), *cells))
+            predicted = [part["predicted"] for part in blasts]
+            shares = (Cell(percent(share), span(*ends)) for share, *ends in predicted)
+            rows.append((first, percent(blasts[0]["true"]), *shares))
+            wrong = [part["error"] for part in blasts]
+            errors = (Cell(points(error), _limits(*ends)) for error, *ends in wrong)
+            rows.append((Cell("error of blasts, points", words), "", *errors))
         errors = (f"{100 * part['absolute_error']:.2f}" for part in parts)
         rows.append((Cell("mean absolute error, points", words), "", *errors))
     return Table(("class", "true share", *counts), tuple(rows))
@@ -75,12 +79,8 @@ def _share(predicted: float, true: float) -> Cell:
     return Cell(percent(predicted), points(predicted - true))
 
 
-def _blasts(blasts: dict) -> Cell:
-    """Predicted share, its interval, and the error with its own."""
-    error, low, high = blasts["error"]
-    limits = "no interval" if low is None else f"[{points(low)}, {points(high)}]"
-    share, *edges = blasts["predicted"]
-    return Cell(percent(share), f"{span(*edges)}, error {points(error)} {limits}")
+def _limits(low: float | None, high: float | None) -> str:
+    return "no interval" if low is None else f"[{points(low)}, {points(high)}]"
 
 
 def _tabulate_agreement(counts: dict[str, dict]) -> Table | None:

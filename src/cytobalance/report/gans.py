@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from cytobalance.report.blocks import Table
+from cytobalance.report.blocks import Cell, Table, shrink_picture
 from cytobalance.report.wording import number, percent
 from cytobalance.taxonomy import readable
 
-# Ends of the sheets' names, in the page's order. Only the first is shown of every
-# protocol: each costs the page most of a megabyte.
+# Ends of the sheets' names, in the page's order.
 SHEETS = ("", "-closest", "-training")
 # Columns of the table of classes: key -> heading; shares are given in percent.
 MEASURES = {
@@ -25,7 +24,31 @@ MEASURES = {
     "tstr_recall": "TSTR recall",
     "trtr_recall": "TRTR recall",
 }
+# Measures of the tables that have all GANs, as Hazra 2022's Tables 6 and 7.
+CELLS = {
+    "fid": "FID",
+    "kid_mean": "KID",
+    "is_mean": "IS",
+    "label_precision": "precision of labels",
+    "label_f1": "F1 of labels",
+    "label_recall": "named as asked",
+    "coverage": "coverage",
+    "memorised": "memorised",
+    "tstr_balanced_accuracy": "TSTR",
+    "trtr_balanced_accuracy": "TRTR",
+}
+LIKENESS = {
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "l1": "l1, %",
+    "l2": "l2, %",
+    "lpips": "LPIPS",
+}
 SHARES = {
+    "label_precision",
+    "label_f1",
+    "tstr_balanced_accuracy",
+    "trtr_balanced_accuracy",
     "label_recall",
     "precision",
     "recall",
@@ -46,7 +69,10 @@ FEATURES = {
 
 @dataclass(frozen=True)
 class TrainedGan:
-    """One GAN under one protocol. sheets: end of the name -> PNG."""
+    """One GAN under one protocol. sheets: end of the name -> picture.
+
+    notes: those that are not of every GAN.
+    """
 
     key: str
     sheets: dict[str, bytes]
@@ -55,29 +81,70 @@ class TrainedGan:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Gans:
+    """All GANs side by side, then each by itself. notes: those of every GAN."""
+
+    cells: Table
+    likeness: Table
+    trained: tuple[TrainedGan, ...]
+    notes: tuple[str, ...]
+
+
 def gather_gans(
     metrics: dict[str, dict[str, Any]],
     sheets: dict[tuple[str, str], bytes],
     protocol: str,
-) -> tuple[TrainedGan, ...]:
-    """Each GAN's sheets, measures and notes; of other protocols the first sheet.
+) -> Gans | None:
+    """Every GAN's measures and notes, and the sheets of `protocol`; None without any.
 
-    metrics: key -> metrics/gan; sheets: (key, end of the name) -> PNG.
+    The sheets of other protocols are in plots/gan alone: each costs the page a tenth
+    of a megabyte. metrics: key -> metrics/gan; sheets: (key, end of the name) -> PNG.
     """
-    return tuple(
+    if not metrics:
+        return None
+    notes = [about["notes"] for about in metrics.values()]
+    shared = [note for note in notes[0] if all(note in others for others in notes)]
+    trained = tuple(
         TrainedGan(
             key,
             {
-                end: sheets[key, end]
+                end: shrink_picture(sheets[key, end])
                 for end in SHEETS
-                if about["protocol"] == protocol or not end
+                if about["protocol"] == protocol
             },
             _tabulate_overall(about["overall"], about["features"]),
             _tabulate_classes(about["classes"]),
-            tuple(about["notes"]),
+            tuple(note for note in about["notes"] if note not in shared),
         )
         for key, about in metrics.items()
     )
+    return Gans(
+        _tabulate_all(metrics, protocol, CELLS),
+        _tabulate_all(metrics, protocol, LIKENESS),
+        tuple(sorted(trained, key=lambda gan: not gan.sheets)),
+        tuple(shared),
+    )
+
+
+def _tabulate_all(
+    metrics: dict[str, dict[str, Any]], protocol: str, columns: dict[str, str]
+) -> Table:
+    """A row a GAN, those of `protocol` first; small: the same of held-out cells."""
+    keys = sorted(metrics, key=lambda key: metrics[key]["protocol"] != protocol)
+    rows = []
+    for key in keys:
+        overall = metrics[key]["overall"]
+        floor = overall.get("floor") or {}
+        cells = (
+            Cell(
+                _tell(name, overall.get(name)),
+                "" if floor.get(name) is None else f"real {_tell(name, floor[name])}",
+            )
+            for name in columns
+        )
+        rows.append((key, *cells))
+    return Table(("protocol-GAN", *columns.values()), tuple(rows))
 
 
 def _tabulate_overall(overall: dict[str, Any], features: str) -> Table:

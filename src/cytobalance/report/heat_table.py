@@ -10,14 +10,16 @@ from cytobalance.report.wording import joint_span, percent, points, span
 
 @dataclass(frozen=True)
 class HeatCell:
-    """Balanced accuracy with its interval, and the difference to `plain`, if any.
+    """Balanced accuracy with its interval, and the difference to `plain` with its own.
 
-    heat: 0 (the table's lowest score) to 100 (its highest).
+    The last three texts are empty of `plain`. heat: 0 (the table's lowest score) to
+    100 (its highest).
     """
 
     score: str
     interval: str
     gain: str
+    gain_interval: str
     verdict: str
     heat: int
 
@@ -49,7 +51,8 @@ def tabulate_heat(results: Results) -> HeatTable:
         return HeatCell(
             percent(score["mean"]),
             span(score["low"], score["high"]),
-            f"{points(difference['value'])} {joint_span(difference)}" if gain else "",
+            points(difference["value"]) if gain else "",
+            joint_span(difference) if gain else "",
             verdict(gain) if gain else "",
             round(100 * (score["mean"] - least) / reach),
         )

@@ -5,19 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from cytobalance.report.blocks import GroupedTable, Picture, Table
+from cytobalance.report.calibration_tables import tabulate_calibration
 from cytobalance.report.claims import Answer, GainLine, compose_answer
 from cytobalance.report.dataset_tables import (
     Curation,
     tabulate_cells,
     tabulate_curation,
+    tabulate_effort,
     tabulate_views,
 )
 from cytobalance.report.differential_tables import (
     Differential,
     gather_differential,
 )
+from cytobalance.report.gain_tables import Gains, gather_gains
 from cytobalance.report.galleries import Galleries, Images, gather_galleries
-from cytobalance.report.gans import TrainedGan
+from cytobalance.report.gans import Gans
 from cytobalance.report.heat_table import HeatTable, tabulate_heat
 from cytobalance.report.part_tables import tabulate_parts, tell_parts
 from cytobalance.report.published_tables import Beside, Published, show_published
@@ -26,7 +29,6 @@ from cytobalance.report.records import Record
 from cytobalance.report.results import Results
 from cytobalance.report.score_tables import (
     tabulate_classes,
-    tabulate_gains,
     tabulate_optimism,
     tabulate_scores,
     warn_of_untested,
@@ -42,12 +44,13 @@ from cytobalance.taxonomy import readable
 class Page:
     """The page's content, section by section.
 
-    charts: name -> PNG; other_scores: further classifier -> its scores; classes:
+    charts: name -> picture; other_scores: further classifier -> its scores; classes:
     balancer -> its table of classes; confusions: a picture a balancer; sources:
-    balancer -> its table of recall by source, {} where there is one source. heat is
-    None with one classifier alone, gains and optimism without the protocols for them,
-    source_out without its protocol, ranking and differential without real test cells,
-    published where the study rebuilds no paper.
+    balancer -> its table of recall by source, {} where there is one source; optimism:
+    classifier -> its protocols side by side, the one that is shown in full first, {}
+    without both. gains is None without held-out cells, gans without any, source_out
+    without its protocol, ranking and differential without real test cells, published
+    where the study rebuilds no paper.
     """
 
     title: str
@@ -61,31 +64,34 @@ class Page:
     parts: GroupedTable
     parts_told: str
     other_scores: dict[str, Table]
-    heat: HeatTable | None
+    heat: HeatTable
     deterministic: tuple[str, ...]
     untested: tuple[str, ...]
-    gains: Table | None
+    gains: Gains | None
     classes: dict[str, Table]
     ranking: Ranking | None
     differential: Differential | None
     sources: dict[str, Table]
     source_out: SourceOut | None
     shortcuts: Shortcuts
-    optimism: Table | None
+    optimism: dict[str, Table]
     published: Published | None
     confusions: tuple[Picture, ...]
     galleries: Galleries
-    gans: tuple[TrainedGan, ...]
+    gans: Gans | None
     cells: Table
     views: Table
+    effort: Table
+    calibration: Table
     curation: Curation
 
 
 def compose_page(
     results: Results,
-    gain_lines: Sequence[GainLine],
+    over_plain: Sequence[GainLine],
+    over_cheap: Sequence[GainLine],
     charts: dict[str, bytes],
-    gans: tuple[TrainedGan, ...],
+    gans: Gans | None,
     images: Images,
     dataset: dict[str, Any],
     shortcuts: dict[str, Any],
@@ -114,10 +120,10 @@ def compose_page(
             for name in results.classifiers
             if name != results.classifier
         },
-        heat=tabulate_heat(results) if len(results.classifiers) > 1 else None,
+        heat=tabulate_heat(results),
         deterministic=results.deterministic,
         untested=warn_of_untested(shown),
-        gains=tabulate_gains(gain_lines) if gain_lines else None,
+        gains=gather_gains(results, over_plain, over_cheap),
         classes={name: tabulate_classes(record) for name, record in shown.items()},
         ranking=gather_ranking(shown, results.rare),
         differential=gather_differential(shown),
@@ -128,7 +134,11 @@ def compose_page(
         },
         source_out=source_out,
         shortcuts=tabulate_shortcuts(shortcuts),
-        optimism=tabulate_optimism(results) if "optimism" in charts else None,
+        optimism={
+            name: tabulate_optimism(results, name)
+            for name in sorted(results.classifiers, key=results.classifier.__ne__)
+            if results.optimism[name]
+        },
         published=show_published(results, published, side),
         confusions=tuple(
             Picture(
@@ -142,6 +152,8 @@ def compose_page(
         gans=gans,
         cells=tabulate_cells(shown),
         views=tabulate_views(shown),
+        effort=tabulate_effort(shown),
+        calibration=tabulate_calibration(shown),
         curation=tabulate_curation(dataset),
     )
 

@@ -5,7 +5,12 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from cytobalance.draw.style import QUIET, balancer_colours, new_figure
+from cytobalance.draw.style import (
+    QUIET,
+    balancer_colours,
+    balancer_lines,
+    new_figure,
+)
 from cytobalance.report.records import Record
 from cytobalance.taxonomy import readable
 
@@ -31,13 +36,13 @@ def draw_ranking(
     )
     if not labels:
         return None
-    colours = balancer_colours(balancers)
+    looks = balancer_lines(balancers)
     figure = new_figure(1.2 + 2.4 * len(labels), 5.8, simulated)
     panels = figure.subplots(2, len(labels), squeeze=False)
     for (above, below), label in zip(panels.T, labels, strict=True):
         for name, ranking in ranked.items():
             if label in ranking:
-                _draw_curves(above, below, ranking[label], colours[name], name)
+                _draw_curves(above, below, ranking[label], looks[name], name)
         above.set_title(readable(label))
         above.set_xlabel("sensitivity, %")
         below.set_xlabel("false alarms, % of other cells")
@@ -59,7 +64,7 @@ def draw_ranking(
     return figure
 
 
-def _draw_curves(above, below, ranking: dict, colour: str, name: str) -> None:
+def _draw_curves(above, below, ranking: dict, look: dict, name: str) -> None:
     curve = {
         key: PERCENT * np.array(values) for key, values in ranking["curve"].items()
     }
@@ -67,17 +72,18 @@ def _draw_curves(above, below, ranking: dict, colour: str, name: str) -> None:
         np.r_[0, curve["sensitivity"]],
         np.r_[curve["precision"][:1], curve["precision"]],
         where="pre",
-        color=colour,
+        **look,
         linewidth=1.4,
         label=name,
     )
     alarms = PERCENT - curve["specificity"]
-    below.plot(np.r_[0, alarms], np.r_[0, curve["sensitivity"]], color=colour, lw=1.4)
+    below.plot(np.r_[0, alarms], np.r_[0, curve["sensitivity"]], **look, lw=1.4)
     point = (
         PERCENT - PERCENT * ranking["specificity"][0],
         PERCENT * ranking["sensitivity"][0],
     )
-    below.plot(*point, "o", color="white", markeredgecolor=colour, markersize=6)
+    edge = look["color"]
+    below.plot(*point, "o", color="white", markeredgecolor=edge, markersize=6)
 
 
 def draw_blasts(

@@ -99,3 +99,8 @@ def rare_recall(record: Record, rare: list[str]) -> float | None:
     """Mean recall over the rare classes that have test cells."""
     tested = tested_classes(record)
     return mean_recall(record, [label for label in rare if label in tested])
+
+
+def common_classes(record: Record, rare: list[str]) -> list[str]:
+    """The tested classes that are not rare, in class order."""
+    return [label for label in tested_classes(record) if label not in rare]

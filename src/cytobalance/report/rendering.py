@@ -1,6 +1,7 @@
 """Render the page: templates filled with its data, pictures inside."""
 
 import base64
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,9 +25,12 @@ def render(page: Page) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["data_uri"] = data_uri
-    return environment.get_template("page.html").render(page=page)
+    text = environment.get_template("page.html").render(page=page)
+    # A number and its sign never stand on two lines.
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)
 
 
-def data_uri(png: bytes) -> str:
-    """A PNG as the source of an image."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+def data_uri(picture: bytes) -> str:
+    """A PNG or WebP as the source of an image."""
+    kind = "webp" if picture[:4] == b"RIFF" else "png"
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode()

@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 
 from cytobalance.draw.style import (
     QUIET,
-    balancer_colours,
     grid_shape,
     new_figure,
     new_panels,
@@ -23,6 +22,8 @@ MARKS = {
     "specificity": ("specificity", "D", "#e69f00"),
     "accuracy": ("accuracy", "|", "#009e73"),
 }
+# Protocol -> its marker and colour, as in the chart of optimism.
+PROTOCOLS = {"heldout": ("o", "#0072b2"), "paper": ("D", "#d55e00")}
 
 
 def draw_class_scores(records: dict[str, Record], simulated: bool) -> Figure:
@@ -71,36 +72,37 @@ def _draw_scores_of_classes(panel: Axes, classes: dict, labels: list[str]) -> No
 
 
 def draw_accuracy(results: Results) -> Figure:
-    """Accuracy of every classifier, a mark a recipe, a panel a protocol (Fig 6)."""
-    protocols = results.dealt_alike
-    colours = balancer_colours(results.balancers)
-    step = 0.8 / len(results.balancers)
-    height = 1.4 + len(results.classifiers) * max(0.3, 0.13 * len(results.balancers))
-    figure = new_figure(2 + 4 * len(protocols), height, results.simulated)
-    panels = figure.subplots(1, len(protocols), sharey=True, sharex=True, squeeze=False)
-    for panel, protocol in zip(panels.flat, protocols, strict=True):
-        for y, classifier in enumerate(results.classifiers):
+    """Accuracy of every recipe, a panel a classifier, a mark a protocol (Fig 6)."""
+    names = results.balancers
+    rows, columns = grid_shape(len(results.classifiers))
+    height = 1 + 0.26 * len(names)
+    figure = new_figure(2.2 + 2.2 * columns, rows * height + 0.4, results.simulated)
+    panels = new_panels(figure, len(results.classifiers))
+    for panel, classifier in zip(panels, results.classifiers, strict=True):
+        for i, protocol in enumerate(results.dealt_alike):
             records = select_records(results.records, protocol, classifier)
-            for i, name in enumerate(results.balancers):
+            shift = 0.3 * (i - (len(results.dealt_alike) - 1) / 2)
+            for y, name in enumerate(names):
                 if name in records:
-                    place = y + step * (i + 0.5) - 0.4
-                    _draw_interval(panel, place, records[name], colours[name])
-        panel.set_title(f"protocol {protocol}")
+                    _draw_interval(panel, y + shift, records[name], protocol)
+        panel.set_title(classifier)
         panel.set_xlabel("accuracy, %")
         panel.grid(axis="x")
         panel.tick_params(axis="y", length=0)
-    panels[0, 0].set_yticks(range(len(results.classifiers)), results.classifiers)
-    panels[0, 0].set_ylim(len(results.classifiers) - 0.4, -0.6)
-    for name, colour in colours.items():
-        panels[0, 0].plot([], [], "o", color=colour, label=name, markersize=5)
-    handles, texts = panels[0, 0].get_legend_handles_labels()
-    columns = min(len(texts), 5)
-    figure.legend(handles, texts, loc="outside lower center", ncols=columns, fontsize=8)
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_ylim(len(names) - 0.4, -0.6)
+    for protocol in results.dealt_alike:
+        marker, colour = PROTOCOLS[protocol]
+        text = f"protocol {protocol}"
+        panels[0].plot([], [], marker, color=colour, label=text, markersize=5)
+    handles, texts = panels[0].get_legend_handles_labels()
+    figure.legend(handles, texts, loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 
-def _draw_interval(panel: Axes, y: float, record: Record, colour: str) -> None:
+def _draw_interval(panel: Axes, y: float, record: Record, protocol: str) -> None:
+    marker, colour = PROTOCOLS[protocol]
     score = record["test"]["all"]["overall"]["accuracy"]
     limits = PERCENT * np.array([score["low"], score["high"]], float)  # None: none
     panel.plot(limits, [y, y], color=colour, linewidth=2, alpha=0.45)
-    panel.plot(PERCENT * score["mean"], y, "o", color=colour, markersize=5)
+    panel.plot(PERCENT * score["mean"], y, marker, color=colour, markersize=5)

@@ -1,19 +1,16 @@
 """Tables of the page that compare balancers: scores, gains, classes, optimism."""
 
-from collections.abc import Sequence
-
 from cytobalance.report.blocks import Cell, Table
-from cytobalance.report.claims import GainLine
 from cytobalance.report.comparison import verdict
 from cytobalance.report.records import (
     Record,
+    balanced_accuracy,
     rare_recall,
     select_records,
     untested_classes,
 )
 from cytobalance.report.results import Results
 from cytobalance.report.wording import (
-    joint_span,
     list_words,
     percent,
     point_span,
@@ -27,13 +24,6 @@ SCORES = {
     "macro_precision": "precision",
     "macro_f1": "F1",
     "macro_specificity": "specificity",
-    "accuracy": "accuracy",
-}
-# What a gain is given in -> heading of its column.
-GAINS = {
-    "balanced_accuracy": "balanced accuracy",
-    "rare_recall": "recall, rare classes",
-    "macro_f1": "F1",
     "accuracy": "accuracy",
 }
 CLASS_SCORES = {
@@ -83,27 +73,6 @@ def warn_of_untested(records: dict[str, Record]) -> tuple[str, ...]:
     )
 
 
-def tabulate_gains(lines: Sequence[GainLine]) -> Table:
-    """The numbers of the forest plot."""
-    rows = [
-        (
-            Cell(f"{line.balancer} over {line.reference}", verdict=line.verdict),
-            *(
-                Cell(points(line.gain[key]["value"]), _both_spans(line.gain[key]))
-                for key in GAINS
-            ),
-        )
-        for line in lines
-    ]
-    return Table(("gain, points", *GAINS.values()), tuple(rows))
-
-
-def _both_spans(gain: dict[str, float]) -> str:
-    """The joint limits, and those of the comparison alone where they differ."""
-    joint, alone = joint_span(gain), point_span(gain)
-    return joint if joint == alone else f"{joint}, alone {alone}"
-
-
 def tabulate_classes(record: Record) -> Table:
     """All scores of every class of one classifier."""
     rows = []
@@ -126,17 +95,27 @@ def _class_score(value: list[float] | None) -> Cell | str:
     return "–" if value is None else Cell(percent(value[0]), span(*value[1:]))
 
 
-def tabulate_optimism(results: Results) -> Table:
-    """By how much the papers' protocol flatters each balancer."""
+def tabulate_optimism(results: Results, classifier: str) -> Table:
+    """Both protocols side by side and their difference, a row a recipe."""
+    scores = {
+        protocol: select_records(results.records, protocol, classifier)
+        for protocol in ("heldout", "paper")
+    }
     rows = []
-    for name, difference in results.optimism[results.classifier].items():
+    for name, difference in results.optimism[classifier].items():
         left_out = list_words([readable(label) for label in difference["left_out"]])
         value = difference["value"]
         flattery = "–" if value is None else Cell(points(value), point_span(difference))
-        rows.append((name, flattery, left_out or "none"))
+        both = (
+            Cell(percent(score["mean"]), span(score["low"], score["high"]))
+            for records in scores.values()
+            if (score := balanced_accuracy(records[name]))
+        )
+        rows.append((name, *both, flattery, left_out or "none"))
     header = (
-        "balancer",
-        "optimism, points of balanced accuracy",
+        "recipe",
+        *(f"balanced accuracy, {protocol}" for protocol in scores),
+        "optimism, points",
         "classes not compared, without test cells in one protocol",
     )
-    return Table(header, tuple(rows))
+    return Table(header, tuple(rows), prose=(4,))

@@ -28,10 +28,8 @@ def tabulate_shortcuts(shortcuts: dict[str, Any]) -> Shortcuts:
         (readable(label), *_describe(score)) for label, score in several.items()
     )
     border = _describe(shortcuts["border"], readable)
-    return Shortcuts(
-        Table(("source of the cells of", *header), rows) if rows else None,
-        Table(header, (border,)),
-    )
+    sources = Table(("source of the cells of", *header), rows, prose=(3, 4))
+    return Shortcuts(sources if rows else None, Table(header, (border,), prose=(2, 3)))
 
 
 def _describe(score: dict[str, Any], name=str) -> tuple[Cell | str, ...]:
