@@ -3,6 +3,9 @@
 import json
 import re
 import sys
+import zipfile
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,10 +22,15 @@ from cytobalance.classify.classifier import build_classifier, save_classifier
 from cytobalance.classify.ensemble import load_ensemble, mean_probability
 from cytobalance.classify.network import UNIT_HEAD
 from cytobalance.classify.settings import AnyClassifier
+from cytobalance.curation.decode import crop_centre, decode_picture, shrink
 from cytobalance.export import onnx_model
+from cytobalance.simulator.cell import render_cell
+from cytobalance.simulator.optics import draw_style
+from cytobalance.study.params import read_study
 from cytobalance.study.runtime import StudyError, run_stage
 from cytobalance.taxonomy import TYPES
 
+ROOT = Path(__file__).parents[1]
 SIZE = 48
 CLASSES = list(TYPES[:5])
 ABOUT = {
@@ -62,12 +70,18 @@ def timm_settings(network: str, **changes):
     return TypeAdapter(AnyClassifier).validate_python(values | changes)
 
 
+@cache
 def images_of(count: int) -> np.ndarray:
-    """Smooth coloured images, which leave a network less sure than noise does."""
-    stream = np.random.default_rng(count)
-    coarse = torch.from_numpy(stream.uniform(0, 255, (count, 3, 4, 4)))
-    smooth = torch.nn.functional.interpolate(coarse, (SIZE, SIZE), mode="bicubic")
-    return smooth.clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
+    """Simulated cells of several types, as a study of SIZE stores them."""
+    study = read_study(ROOT / "params.yaml")
+    style = draw_style(study, "pbc_simulated", "P001")
+    coarse = replace(style.camera, um_per_pixel=3 * style.camera.um_per_pixel)
+    style = replace(style, camera=coarse)
+    cells = [
+        render_cell(TYPES[k], style, (120, 120), np.random.default_rng(k))
+        for k in range(count)
+    ]
+    return np.stack([shrink(crop_centre(cell, 0.6), SIZE) for cell in cells])
 
 
 def answer(model: bytes, images: np.ndarray) -> np.ndarray:
@@ -103,17 +117,29 @@ def project(exported, monkeypatch) -> Path:
     return exported
 
 
-def check_parity(model: bytes, trials: list) -> None:
-    for count in (1, 7):
-        images = images_of(count)
-        wanted = mean_probability(trials, images)
+def check_parity(model: bytes, trials: list, images: np.ndarray | None = None) -> None:
+    """On these images or on simulated cells, one and several at a time."""
+    images = images_of(7) if images is None else images
+    for batch in (images[:1], images):
+        wanted = mean_probability(trials, batch)
         assert wanted.min() > 1e-6 and wanted.max() < 0.999
-        assert np.abs(answer(model, images) - wanted).max() < 1e-4
+        assert np.abs(answer(model, batch) - wanted).max() < 1e-4
 
 
 def test_probabilities_are_the_mean_of_pytorchs_trials(project):
     trials, _ = load_ensemble(MODEL, CPU)
     check_parity(FILE.read_bytes(), trials)
+
+
+def test_probabilities_of_real_cells_are_pytorchs(project, real_data):
+    with zipfile.ZipFile(real_data / "PBC_dataset_normal_DIB.zip") as archive:
+        names = [n for n in archive.namelist() if n.endswith(".jpg")][::100]
+        files = [archive.read(name) for name in names]
+    frames = [decode_picture(data, 0).pixels for data in files]
+    cells = np.stack([shrink(crop_centre(frame, 0.6), SIZE) for frame in frames])
+    assert len(cells) > 20
+    trials, _ = load_ensemble(MODEL, CPU)
+    check_parity(FILE.read_bytes(), trials, cells)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +181,7 @@ def test_the_file_says_what_goes_in_and_comes_out(project):
 
 
 def test_the_example_of_the_docs_runs(project, capsys):
-    text = (Path(export.__file__).parents[1] / "docs/handover.md").read_text("utf-8")
+    text = (ROOT / "docs/handover.md").read_text("utf-8")
     (block,) = re.findall(r"```python\n([^`]*onnxruntime[^`]*)```", text)
     exec(block, {})
     assert capsys.readouterr().out.count("'") == 10  # five names of classes
