@@ -1,5 +1,6 @@
 """export.py cells: each form is read by its own library, marked, and written whole."""
 
+import errno
 import re
 import subprocess
 import sys
@@ -68,9 +69,11 @@ def here(study, monkeypatch) -> Path:
     return study
 
 
-def run(form: str, output: str, balancer: str = "c_wgan_gp") -> int:
+def run(
+    form: str, output: str, balancer: str = "c_wgan_gp", protocol: str = "heldout"
+) -> int:
     """The exit code of an export of cells."""
-    words = ["cells", "--protocol", "heldout", "--balancer", balancer]
+    words = ["cells", "--protocol", protocol, "--balancer", balancer]
     words += ["--form", form, "--output", output]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["export", *words])
@@ -200,3 +203,43 @@ def test_the_datasheet_says_what_is_there(here):
     assert "| all |  | 15 | 2 | 6 | 4 |" in sheet
     assert "| pbc_simulated | 20 | simulated | none: simulated |" in sheet
     assert "Made by `c_wgan_gp`" in sheet and "Not for diagnosis" in sheet
+
+
+@pytest.mark.parametrize(
+    ("spoil", "names", "words"),
+    [
+        (
+            None,
+            {"balancer": "adasyn"},
+            "has no adasyn; it has: plain, weighted, c_wgan",
+        ),
+        (None, {"protocol": "source_out"}, "has no source_out; it has: paper, heldout"),
+        (None, {"protocol": "paper"}, "is missing; run `dvc repro generate@paper-c_wg"),
+        ("data/splits/heldout/c_wgan_gp.csv", {}, "run `dvc repro split@heldout-c_wg"),
+        ("data/cells/images.npy", {}, "run `dvc repro merge`"),
+        ("data/cells/cells.csv", {}, "run `dvc repro merge`"),
+    ],
+)
+def test_what_can_not_be_exported_is_one_line(
+    tmp_path, monkeypatch, capsys, spoil, names, words
+):
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path)
+    if spoil:
+        Path(spoil).write_bytes(Path(spoil).read_bytes()[:-9])
+    before = sorted(Path().rglob("*"))
+    assert run("folders", "out", **names) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1 and words in said
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_a_stopped_export_leaves_nothing(here, monkeypatch):
+    def stop(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = sorted(Path().rglob("*"))
+    monkeypatch.setattr(formats, "encode_png", stop)
+    for form in ("folders", "webdataset"):
+        assert run(form, "stopped") == 1
+    assert sorted(Path().rglob("*")) == before

@@ -155,7 +155,7 @@ def sample_images(cells: Path, size: int, count: int = 256) -> tuple[np.ndarray,
     """
     try:
         stored = np.load(cells / "images.npy", mmap_mode="r")
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         stored = np.empty((0,), np.uint8)
     if len(stored) and stored.shape[1:] == (size, size, 3):
         rows = np.unique(np.linspace(0, len(stored) - 1, count).astype(int))
