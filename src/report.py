@@ -10,6 +10,8 @@ from PIL import Image
 
 from cytobalance.draw.style import save_png
 from cytobalance.report.blocks import compress_picture
+from cytobalance.report.card_facts import DataFacts, gather_data, list_versions
+from cytobalance.report.checklist import Checklist, write_checklist
 from cytobalance.report.claims import GainLine, list_gains, list_gan_gains
 from cytobalance.report.classifier_charts import (
     draw_confusion,
@@ -18,8 +20,10 @@ from cytobalance.report.classifier_charts import (
 )
 from cytobalance.report.comparison_charts import draw_gains, draw_optimism, draw_recall
 from cytobalance.report.csv_tables import CLASSIFIER_TABLES, TABLES
+from cytobalance.report.datasheet import write_datasheet
 from cytobalance.report.gans import SHEETS, gather_gans
 from cytobalance.report.leftovers import remove_leftovers
+from cytobalance.report.model_card import choose_models, write_model_card
 from cytobalance.report.page import compose_page
 from cytobalance.report.published_tables import Beside, pair_tables, table_published
 from cytobalance.report.ranking_charts import draw_blasts, draw_ranking
@@ -28,6 +32,7 @@ from cytobalance.report.rendering import render
 from cytobalance.report.results import Results, gather_results
 from cytobalance.report.score_charts import draw_accuracy, draw_class_scores
 from cytobalance.report.source_out_tables import gather_source_out
+from cytobalance.report.standards import compose_checklist, compose_standards
 from cytobalance.report.summary import summarise
 from cytobalance.study import places
 from cytobalance.study.cells import read_cells
@@ -46,9 +51,11 @@ GAN = {
     "notes": list,
 }
 CENSUS = {
-    **dict.fromkeys(("files", "rejected", "class_by_source"), dict),
+    "files": dict.fromkeys(("total", "kept", "rejected"), int),
+    **dict.fromkeys(("rejected", "class_by_source"), dict),
     **dict.fromkeys(("published_types", "types"), dict),
     **{"relabelled": int, "groups": int, "imbalance": float, "warnings": list},
+    "related": {"note": str},
 }
 
 SHORTCUTS = {"source": dict, "border": {"cells": dict, "left_out": dict}}
@@ -65,6 +72,7 @@ def main() -> None:
     sheets = read_sheets(gan_metrics)
     images = read_images()
     hold_out = read_table(places.HOLD_OUT)
+    facts = gather_data(study, dataset)
     results = gather_results(study, hold_out)
     check_cells(results.records, images)
     write_metrics(places.SUMMARY, summarise(results))
@@ -79,9 +87,12 @@ def main() -> None:
         *(results.shown, hold_out, dataset["class_by_source"]),
         *(study.hold_out.left_out_source, study.study.seed),
     )
+    checklist = compose_checklist(study, results, facts, shortcuts, list_versions())
+    cards = write_cards(study, results, facts, checklist)
     page = compose_page(
         *(results, *gains, charts, gans, images, dataset, shortcuts, source_out),
         published,
+        compose_standards(facts, checklist, tuple(cards)),
     )
     with atomic_file(places.PAGE) as partial:
         partial.write_text(render(page), encoding="utf-8")
@@ -123,6 +134,22 @@ def write_tables(results: Results, published: tuple[Beside, ...]) -> None:
             for key, record in results.records.items():
                 path = places.classifier_table(kind, places.key(*key))
                 write_table(folder / path.name, tabulate(record))
+
+
+def write_cards(
+    study: View, results: Results, facts: DataFacts, checklist: Checklist
+) -> list[str]:
+    """Write checklist, datasheet and model cards as Markdown; their names."""
+    texts = {
+        "checklist.md": write_checklist(checklist, facts.title),
+        "datasheet.md": write_datasheet(facts),
+    }
+    for key in choose_models(results):
+        texts[f"model-{key}.md"] = write_model_card(key, study, results, facts)
+    with atomic_folder(places.CARDS) as folder:
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    return list(texts)
 
 
 def draw_charts(

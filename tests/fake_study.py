@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from cytobalance.study.tables import CELL_COLUMNS
+from cytobalance.study.tables import CELL_COLUMNS, REJECTED_COLUMNS
 
 CLASSES = ("neutrophil", "lymphocyte", "monoblast")
 COUNTS = (600, 240, 30)
@@ -28,6 +28,7 @@ def write_params(folder: Path, **changes) -> None:
     study["balancers"] = {name: study["balancers"][name] for name in RECALL}
     study["classifiers"]["sequential_cnn"]["trials"] = TRIALS
     study["evaluate"]["resamples"] = 200
+    study["relabel"]["maps"] = []
     study |= changes
     (folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
 
@@ -62,6 +63,9 @@ def write_cells(folder: Path, seed: int = 0) -> pd.DataFrame:
     about = about.assign(published_part="")[list(CELL_COLUMNS)]
     about.to_csv(folder / "data/cells/cells.csv", index=False)
     cells.to_csv(folder / "data/hold_out.csv", index=False)
+    rejected = pd.DataFrame(columns=list(REJECTED_COLUMNS))
+    rejected.to_csv(folder / "data/cells/rejected.csv", index=False)
+    (folder / "data/sources.json").write_text('{"sources": {}}')
     return cells
 
 

@@ -201,7 +201,7 @@ def test_the_datasheet_says_what_is_there(here):
     assert "and 2 synthetic ones. 5 cells of the study take no part" in sheet
     assert "| monoblast | 2 | 5 | 2 | 2 | 1 |" in sheet
     assert "| all |  | 15 | 2 | 6 | 4 |" in sheet
-    assert "| pbc_simulated | 20 | simulated | none: simulated |" in sheet
+    assert "| pbc_simulated | 20 | simulated | MIT, as the simulator |" in sheet
     assert "Made by `c_wgan_gp`" in sheet and "Not for diagnosis" in sheet
 
 

@@ -255,6 +255,10 @@ RERUNS = {
         lambda folder: change_params(folder, lambda v: v["study"].update(title="Ours")),
         ("draw_cells", "draw_gan@heldout-c_wgan_gp", "report"),
     ),
+    "what a person says of the study": (
+        lambda folder: change_params(folder, lambda v: v["card"].update(ethics="123")),
+        ("report",),
+    ),
     "a word of the page": (
         lambda folder: change_code(folder, "report/templates/scores.html", "More.\n"),
         ("report",),
@@ -329,7 +333,7 @@ RERUNS = {
         (
             "train_classifier@heldout-c_wgan_gp-sequential_cnn",
             "train_classifier@heldout-plain-sequential_cnn",
-            "assess@heldout-c_wgan_gp",
+            *("assess@heldout-c_wgan_gp", "report"),
         ),
     ),
     "a knob of the classifier for one balancer": (
@@ -339,7 +343,7 @@ RERUNS = {
                 overrides={"c_wgan_gp": {"dropout": 0.4}}
             ),
         ),
-        ("train_classifier@heldout-c_wgan_gp-sequential_cnn",),
+        ("train_classifier@heldout-c_wgan_gp-sequential_cnn", "report"),
     ),
     "the code of a kind of classifier": (
         lambda folder: change_code(folder, "classify/kinds/timm.py", "WIDE = 2\n"),

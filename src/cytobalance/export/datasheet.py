@@ -103,11 +103,11 @@ def _list_sources(cells: ExportSet, sources: dict[str, Source]) -> pd.DataFrame:
     for name, source in sources.items():
         public = find_public(source.archive) if source.archive else None
         if source.origin == "simulated":
-            about = ("none: simulated", "this project's simulator")
+            about = (source.licence or "none: simulated", "this project's simulator")
         elif public:
-            about = (public.licence, public.citation)
+            about = (source.licence or public.licence, public.citation)
         else:
-            about = ("not given: ask who keeps it", "not given")
+            about = (source.licence or "not given: ask who keeps it", "not given")
         rows.append((name, counts.get(name, 0), source.origin, *about))
     return pd.DataFrame(rows, columns=["source", "cells", "origin", "licence", "cite"])
 

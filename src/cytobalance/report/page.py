@@ -36,6 +36,7 @@ from cytobalance.report.score_tables import (
 from cytobalance.report.shortcut_tables import Shortcuts, tabulate_shortcuts
 from cytobalance.report.source_out_tables import SourceOut
 from cytobalance.report.source_tables import tabulate_sources
+from cytobalance.report.standards import Standards
 from cytobalance.report.wording import mean_count, percent
 from cytobalance.taxonomy import readable
 
@@ -84,6 +85,7 @@ class Page:
     effort: Table
     calibration: Table
     curation: Curation
+    standards: Standards
 
 
 def compose_page(
@@ -97,6 +99,7 @@ def compose_page(
     shortcuts: dict[str, Any],
     source_out: SourceOut | None,
     published: Sequence[Beside],
+    standards: Standards,
 ) -> Page:
     """Work out everything that the page shows.
 
@@ -155,6 +158,7 @@ def compose_page(
         effort=tabulate_effort(shown),
         calibration=tabulate_calibration(shown),
         curation=tabulate_curation(dataset),
+        standards=standards,
     )
 
 

@@ -13,6 +13,7 @@ from cytobalance.generators.settings import (
     settings_model,
     settings_of,
 )
+from cytobalance.report.settings import Card
 from cytobalance.study.checks import (
     check_classifiers,
     check_recipes,
@@ -53,6 +54,7 @@ class Study(Group):
     """One study, whole."""
 
     study: StudyGroup
+    card: Card = Card()
     image: ImageGroup
     sources: dict[Name, Source]
     ingest: Ingest = Ingest()

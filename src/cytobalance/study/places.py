@@ -32,6 +32,7 @@ SUMMARY = Path("metrics/summary.json")
 COST = Path("metrics/cost.json")  # by `make cost`, no stage's
 PLOTS = Path("plots")
 PAGE = PLOTS / "report.html"
+CARDS = PLOTS / "cards"  # checklist, datasheet and model cards, in Markdown
 COPIES = PLOTS / "copies"
 
 # States of unfinished GAN trainings, outside the graph.

@@ -112,6 +112,7 @@ class Source(Group):
     archive: File | None = None  # in data/incoming
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     url: str | None = None
+    licence: Annotated[str, Field(min_length=1)] | None = None  # of its images
     # Centre square kept: a part of the shorter side up to 1, or whole pixels from 2.
     crop: (
         Annotated[float, Field(gt=0, le=1)] | Annotated[int, Field(ge=2, le=100_000)]

@@ -81,9 +81,10 @@ READS = {
     "draw_gan": ("classes", "simulated", "study.title"),
     "report": (
         *("balancers", "classes", "classifiers", "gan_balancers", "gans"),
-        "hold_out.left_out_source",
+        *("hold_out.left_out_source", "hold_out.published", "hold_out.thin", *PARTS),
         *("protocols", "recipes", "simulated", "study", "training_names"),
-        "trainings.*.deterministic",
+        *("card", "image", "merge.classes", "relabel", "simulator", "trainings"),
+        *of_sources("archive crop layout licence origin"),
     ),
 }
 # Stage -> the names of the study that have inputs each. `{}` above is the name, or the
