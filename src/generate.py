@@ -11,7 +11,8 @@ from cytobalance.study import places
 from cytobalance.study.cells import create_images, open_images
 from cytobalance.study.devices import check_step, make_deterministic
 from cytobalance.study.options import read_item
-from cytobalance.study.runtime import derive_seed, run_stage, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import derive_seed, run_stage
 from cytobalance.study.stages import View, read_settings
 from cytobalance.study.tables import read_table, write_table
 
@@ -39,7 +40,9 @@ def main() -> None:
         processes.barrier()
         images = open_images(folder)
         start = 0
-        for index, label in enumerate(show_progress(study.classes, desc="classes")):
+        for index, label in enumerate(
+            show_progress(study.classes, desc="making cells", unit="classes")
+        ):
             for place, made in generate_cells(
                 model.sample,
                 index,

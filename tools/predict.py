@@ -26,7 +26,8 @@ from cytobalance.classify.statement import describe_scores
 from cytobalance.sources.entry import is_image_name
 from cytobalance.study import places
 from cytobalance.study.devices import make_deterministic, pick_device
-from cytobalance.study.runtime import StudyError, atomic_file, run_stage, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import StudyError, atomic_file, run_stage
 
 SOME_UNREAD = 3  # exit code: the table is whole, but some rows have a reason alone
 
@@ -50,7 +51,9 @@ def main() -> None:
         with open_table(options.output) as out:
             batches = read_batches(files, facts, about["size"])
             count = -(-len(files) // BATCH)
-            for batch, images, reasons in show_progress(batches, count, unit="batch"):
+            for batch, images, reasons in show_progress(
+                batches, count, desc="predicting", unit=f"batches of {BATCH} images"
+            ):
                 chances = mean_probability(trials, images)
                 names = [file.name for file in batch]
                 table = tabulate(names, reasons, chances, about["classes"])

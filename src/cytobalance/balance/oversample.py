@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cytobalance.study.runtime import random_stream, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import random_stream
 from cytobalance.study.settings import Augmentation, Oversample
 
 
@@ -136,7 +137,7 @@ def write_mixes(images: np.ndarray, mixes: Mixes, output: np.ndarray) -> None:
     """Interpolate real pixels of uint8 [N, S, S, 3] straight into `output` uint8."""
     steps = zip(mixes.parent, mixes.neighbour, mixes.step, strict=True)
     for place, (parent, neighbour, step) in enumerate(
-        show_progress(steps, total=len(output), desc="cells", unit="cell")
+        show_progress(steps, len(output), desc="mixing cells", unit="cells")
     ):
         output[place] = cv2.addWeighted(
             images[parent], 1 - step, images[neighbour], step, 0
@@ -162,7 +163,9 @@ def oversample_cells(
     if oversampler == "augmented":
         stream = random_stream(seed, "oversample", oversampler)
         parents = rows[draw_parents(labels, wanted, stream)]
-        for place, row in enumerate(show_progress(parents, desc="cells", unit="cell")):
+        for place, row in enumerate(
+            show_progress(parents, desc="changing cells", unit="cells")
+        ):
             output[place] = augment(cells[row], settings.augmentation, stream)
         return parents
     streams = {

@@ -22,7 +22,8 @@ from cytobalance.classify.cells import (
 from cytobalance.classify.losses import cell_losses, class_factors
 from cytobalance.classify.mixing import Mixer
 from cytobalance.classify.settings import Network
-from cytobalance.study.runtime import StudyError, derive_seed, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import StudyError, derive_seed
 
 # Rows and whether they are mirrored, and with a mix the partners and their parts.
 Step = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor, Tensor]
@@ -86,8 +87,8 @@ class Lesson:
             self._begin(phase, len(steps))
             self.done, idle = first, 0
             best = -1.0 if phase.retrains else best
-            epochs = range(phase.epochs)
-            for epoch in show_progress(epochs, desc="epochs", unit="epoch"):
+            epochs = show_progress(range(phase.epochs), desc="training", unit="epochs")
+            for epoch in epochs:
                 start = epoch * self.settings.iterations
                 part = steps[start : start + self.settings.iterations]
                 row = self.run_epoch(part, phase.head_only)
@@ -95,6 +96,7 @@ class Lesson:
                 checked, score = self.classifier.validate(answering, validation)
                 curve.append({"epoch": len(curve) + 1, **row, **checked})
                 _check_finite(curve[-1])
+                epochs.set_postfix_str(_describe(curve[-1]))
                 shown += part
                 idle += 1
                 if score > best:
@@ -236,3 +238,11 @@ def _check_finite(row: dict[str, float]) -> None:
             f"training diverged in epoch {row['epoch']}; lower the classifier's "
             "learning_rate, or set its precision to fp32"
         )
+
+
+def _describe(row: dict[str, float]) -> str:
+    """Losses of an epoch, for the progress bar."""
+    return (
+        f"loss {row['train_loss']:.3g}, validation loss {row['validation_loss']:.3g}, "
+        f"validation accuracy {row['validation_accuracy']:.3f}"
+    )

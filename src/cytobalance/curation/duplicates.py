@@ -16,7 +16,8 @@ from cytobalance.curation.hashes import TURNS, WINDOWS, hash_previews, turn_imag
 from cytobalance.curation.neighbours import find_close_pairs, find_common
 from cytobalance.study import places
 from cytobalance.study.cells import read_array
-from cytobalance.study.runtime import count_cores, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import count_cores
 from cytobalance.study.settings import Dedup
 from cytobalance.study.tables import columns_of
 
@@ -131,7 +132,9 @@ def hash_rows(
     # Threads: NumPy and SciPy let others run while they compute, and nothing is copied.
     with ThreadPoolExecutor(count_cores()) as pool:
         done = pool.map(hash_chunk, starts)
-        for _ in show_progress(done, len(starts), "hashing previews", "chunk"):
+        for _ in show_progress(
+            done, len(starts), desc="hashing", unit=f"parts of {CHUNK} previews"
+        ):
             pass
     return hashes, shows
 

@@ -17,7 +17,8 @@ from cytobalance.curation.registration import (
     register,
     turn_to_fit,
 )
-from cytobalance.study.runtime import count_cores, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import count_cores
 
 # Nearest neighbours of each picture that are looked at, and those that are registered.
 # Each has to meet one of its siblings only.
@@ -78,7 +79,8 @@ class Relations:
         """previews: uint8 [N, 64, 64], read at `rows`; aspects: of these frames."""
         self.previews, self.rows, self.aspects = previews, rows, aspects
         starts = range(0, len(rows), CHUNK)
-        described = _map_threads(self._describe, starts, "describing previews")
+        unit = f"parts of {CHUNK} previews"
+        described = _map_threads(self._describe, starts, "describing", unit)
         self.all = Descriptions(
             *(
                 np.concatenate([getattr(part, name) for part in described])
@@ -112,7 +114,9 @@ class Relations:
             ]
 
         starts = range(0, len(first), CHUNK // 8)
-        return np.concatenate([[], *_map_threads(check, starts, "registering pairs")])
+        unit = f"parts of {CHUNK // 8} pairs"
+        checked = _map_threads(check, starts, "registering", unit)
+        return np.concatenate([[], *checked])
 
     def _level(self, places: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         previews = self.previews[self.rows[places]]
@@ -122,10 +126,10 @@ class Relations:
         ]
 
 
-def _map_threads(work: Callable, starts: range, title: str) -> list:
+def _map_threads(work: Callable, starts: range, title: str, unit: str) -> list:
     with ThreadPoolExecutor(count_cores()) as pool:
         done = pool.map(work, starts)
-        return list(show_progress(done, len(starts), title, "chunk"))
+        return list(show_progress(done, len(starts), desc=title, unit=unit))
 
 
 def find_relatives(

@@ -24,7 +24,8 @@ from cytobalance.curation.pixels import UNCLEAR_BITS, find_depth
 from cytobalance.sources.entry import Box
 from cytobalance.sources.members import Archive, Member, UnreadableError
 from cytobalance.study.cells import pixel_id
-from cytobalance.study.runtime import StudyError, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import StudyError
 
 # Images a worker takes at a time: small enough to share out, large enough to be cheap.
 CHUNK = 64
@@ -90,7 +91,10 @@ def _decode_all(
     try:
         with ProcessPoolExecutor(processes, None, _start_worker, settings) as pool:
             steps = pool.map(_decode_chunk, chunks)
-            for done in show_progress(steps, len(chunks), name, "chunk"):
+            unit = f"parts of {CHUNK} files"
+            for done in show_progress(
+                steps, len(chunks), desc=f"reading {name}", unit=unit
+            ):
                 results += done
     except BrokenProcessPool:
         raise StudyError(

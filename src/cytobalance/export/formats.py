@@ -10,8 +10,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from cytobalance.export.cell_set import ExportSet
+from cytobalance.study.progress import show_progress
 from cytobalance.study.room import check_memory
-from cytobalance.study.runtime import random_stream, show_progress
+from cytobalance.study.runtime import random_stream
 
 # Cells in a file of shards.
 SHARD = 10_000
@@ -110,4 +111,4 @@ def _add_sample(tar: tarfile.TarFile, cells: ExportSet, row: int) -> None:
 
 
 def _progress(rows):
-    return show_progress(rows, len(rows), "writing", "cell")
+    return show_progress(rows, len(rows), desc="writing", unit="cells")

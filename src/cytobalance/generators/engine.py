@@ -21,7 +21,8 @@ from cytobalance.generators.settings import GeneratorSettings
 from cytobalance.generators.states import read_state, write_state
 from cytobalance.generators.warm_start import WarmStart
 from cytobalance.study.cost import remark
-from cytobalance.study.runtime import StudyError, derive_seed, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import StudyError, derive_seed
 
 # Iterations between rows of the table of losses; reading a loss waits for the device.
 LOG_EVERY = 10
@@ -81,7 +82,7 @@ class Training:
         count, steps = len(self.classes), self.settings.warm_start
         start = WarmStart(self.model, count, self.settings, batches, self.processes)
         loss = torch.zeros(())
-        for step in show_progress(range(steps), steps, "warm start", "step"):
+        for step in show_progress(range(steps), desc="warm start", unit="steps"):
             for student in self.model.students:
                 if student == "generator":
                     loss = start.teach(step)
@@ -259,7 +260,11 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
     check_agreement(training.processes, state_file.name, training.iteration)
     saved = time.monotonic()
     steps = show_progress(
-        range(training.iteration, total), total, "GAN", "iteration", training.iteration
+        range(training.iteration, total),
+        total,
+        desc="training the GAN",
+        unit="iterations",
+        initial=training.iteration,
     )
     for _ in steps:
         training.run_iteration(batches)
@@ -268,7 +273,7 @@ def train_gan(training: Training, batches: Batches, state_file: Path) -> None:
             training.drawings[done] = training.draw_latents().cpu()
         if done % LOG_EVERY == 0 or done == total:
             row = training.log()
-            speed = _shown_cells(training) * (steps.format_dict["rate"] or 0)
+            speed = _shown_cells(training) * steps.rate
             steps.set_postfix_str(_describe(row, speed), refresh=False)
             # Not at an end between rows: a longer training has no row there.
             late = time.monotonic() - saved > SAVE_SECONDS

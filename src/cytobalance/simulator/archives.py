@@ -18,7 +18,8 @@ from cytobalance.simulator.cnmc import PRELIMINARY
 from cytobalance.simulator.optics import draw_style
 from cytobalance.simulator.plan import TOP, plan_smears
 from cytobalance.study.params import Study
-from cytobalance.study.runtime import count_cores, random_stream, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import count_cores, random_stream
 
 # One process a core already; and a process forked after OpenCV has used threads of its
 # own can hang.
@@ -129,7 +130,9 @@ def _render_files(study: Study, plan: pd.DataFrame) -> Iterator[tuple[str, bytes
     rows = plan.to_dict("records")
     with ProcessPoolExecutor(count_cores()) as pool:
         files = pool.map(partial(render_file, study), rows, chunksize=8)
-        bar = show_progress(files, len(rows), "rendering simulated cells", "cell")
+        bar = show_progress(
+            files, len(rows), desc="rendering simulated cells", unit="cells"
+        )
         for row, data in zip(rows, bar, strict=True):
             yield row["file"], data
 

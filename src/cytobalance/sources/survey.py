@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cytobalance.study.names import find_path
 from cytobalance.study.params import Study
-from cytobalance.study.runtime import StudyError, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import StudyError
 from cytobalance.study.settings import Source
 
 
@@ -57,7 +58,7 @@ def fingerprint(archive: Path, follow: bool = False) -> dict:
     whole = hashlib.sha256()
     files = size = 0
     paths = sorted(_list_files(archive, follow))
-    for path in show_progress(paths, len(paths), f"reading {archive.name}", "file"):
+    for path in show_progress(paths, desc=f"reading {archive.name}", unit="files"):
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
         if path == archive:

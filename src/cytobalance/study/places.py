@@ -37,6 +37,9 @@ COPIES = PLOTS / "copies"
 
 # States of unfinished GAN trainings, outside the graph.
 GAN_STATES = Path(".cache/train_gan")
+# What runs: a file a running stage with its process, and one with its progress.
+LOCKS = Path(".cache/locks")
+PROGRESS = Path(".cache/progress")
 # What the stages took, outside the graph.
 COSTS = Path(".cache/costs.json")
 # What DVC compares of each stage's settings and code.

@@ -9,10 +9,12 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from cytobalance.study import places
 
 # No space left, quota used up, file too large.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -94,9 +96,8 @@ def hold_stage(name: str) -> Iterator[None]:
     The operating system frees the lock when the last process of the stage ends, in
     whatever way. Raises StudyError where another one holds it.
     """
-    folder = Path(".cache/locks")
-    folder.mkdir(parents=True, exist_ok=True)
-    place = folder / re.sub(r"[^\w.-]", "_", name)[:200]
+    places.LOCKS.mkdir(parents=True, exist_ok=True)
+    place = places.LOCKS / name
     with place.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,14 +126,19 @@ def run_stage(main: Callable[[], None], alone: bool = True) -> None:
     those that `torchrun` started, the first stands for all. What it took is noted.
     """
     from cytobalance.study.cost import measure  # which needs this module
+    from cytobalance.study.progress import note_progress
 
     name = "-".join([Path(sys.argv[0]).stem, *sys.argv[1:]]).replace("--", "")
+    name = re.sub(r"[^\w.-]", "_", name)[:200]  # of a file
     first = os.environ.get("RANK", "0") == "0"
     try:
-        with hold_stage(name) if alone and first else nullcontext():
-            stage = Path(sys.argv[0]).stem
-            with measure(stage, sys.argv[1:]) if first else nullcontext():
-                main()
+        with ExitStack() as around:
+            if alone and first:
+                around.enter_context(hold_stage(name))
+                around.enter_context(note_progress(name))
+            if first:
+                around.enter_context(measure(Path(sys.argv[0]).stem, sys.argv[1:]))
+            main()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
@@ -171,29 +177,3 @@ def describe_error(error: Exception) -> str | None:
             "CYTOBALANCE_DEVICE=cpu where it was the GPU's"
         )
     return None
-
-
-def show_progress(
-    steps,
-    total: int | None = None,
-    desc: str = "",
-    unit: str = "it",
-    initial: int = 0,
-):
-    """`steps` behind a progress bar on a terminal, and silent anywhere else.
-
-    Of several processes that `torchrun` started, the first shows it.
-    """
-    from tqdm import tqdm
-
-    first = os.environ.get("RANK", "0") == "0"
-
-    return tqdm(
-        steps,
-        total=total,
-        desc=desc,
-        unit=unit,
-        initial=initial,
-        disable=None if first else True,
-        leave=False,
-    )

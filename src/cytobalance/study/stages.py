@@ -20,12 +20,13 @@ from cytobalance.study.runtime import StudyError
 
 TOP = Path(__file__).parents[2]
 # What defines the settings: their values are among a stage's inputs, so that this code
-# need not be. Nor need `places`: DVC knows where a stage reads and writes; nor `cost`.
+# need not be. Nor need `places`: DVC knows where a stage reads and writes; nor `cost`
+# and `progress`, which no result depends on.
 DEFINITIONS = {
     f"cytobalance/study/{name}.py"
     for name in (
-        *("checks", "code", "cost", "explain", "params", "places", "stages"),
-        "strict_yaml",
+        *("checks", "code", "cost", "explain", "params", "places", "progress"),
+        *("stages", "strict_yaml"),
     )
 }
 
