@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint format bench expert cost take requirements clean git
+.PHONY: repro test lint format bench expert cost watch take requirements clean git
 .NOTPARALLEL: # what stops a run stops it before the installation
 
 repro: git $(READY) ## set up, then run the study of params.yaml to the end
@@ -31,6 +31,9 @@ expert: $(READY) ## the simulated expert's map, after a change of the simulator
 
 cost: $(READY) ## seconds and memory of each technique, to metrics/cost.json
 	python tools/show_cost.py
+
+watch: $(READY) ## what a study that runs here does now, and what remains
+	@python tools/watch.py
 
 take: $(READY) ## make take FROM=folder [REPLACE=yes]: copy the archives to data/incoming
 	python src/download.py --take "$(FROM)" $(if $(filter yes,$(REPLACE)),--replace)

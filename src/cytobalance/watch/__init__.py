@@ -1,0 +1,1 @@
+"""A running study, watched from outside: read only, so that nothing is disturbed."""
