@@ -39,6 +39,11 @@ FAULTS = {
         ["gan.lr", "unknown key", "learning_rate"],
     ),
     "unknown group": (lambda v: v.update(gann={}), ["gann", "unknown key", "gan,"]),
+    "unknown words of a person": (
+        lambda v: v["card"].update(ethic="123"),
+        ["card.ethic", "unknown key", "ethics"],
+    ),
+    "no words of a person": (lambda v: v["card"].update(ethics=""), ["card.ethics"]),
     "wrong type": (lambda v: v["gan"].update(batch="64"), ["gan.batch", "'64'"]),
     "float for a count": (lambda v: v["gan"].update(batch=6.5), ["gan.batch"]),
     "bool for a count": (lambda v: v["gan"].update(batch=True), ["gan.batch"]),

@@ -6,7 +6,6 @@ import warnings
 from dataclasses import dataclass
 
 import pandas as pd
-from sklearn.metrics import cohen_kappa_score
 
 CELL = ["source", "file"]
 
@@ -48,6 +47,8 @@ def measure_agreement(maps: pd.DataFrame) -> Agreement:
 
 
 def _list_kappas(answers: pd.DataFrame) -> list[float]:
+    from sklearn.metrics import cohen_kappa_score  # slow to import
+
     kappas = []
     for pair in itertools.combinations(answers.columns, 2):
         both = answers[list(pair)].dropna()
