@@ -212,3 +212,12 @@ def test_ctrl_c_ends_it_cleanly(project):
         view.send_signal(signal.SIGINT)
         assert view.wait(30) == 0
     os.close(ours)
+
+
+def test_time_left_of_a_first_run_comes_from_its_count():
+    running = Running(STEPS[1], 65.0, COUNT)
+    assert "left     about 20 s, and 2 of unknown" in describe(
+        sight(running=(running,))
+    )
+    silent = Running(STEPS[1], 65.0, {})
+    assert "left     unknown" in describe(sight(running=(silent,)))

@@ -27,9 +27,9 @@ def list_models(
         "Models and training",
         (
             Item(
-                *("what a model sees", "9a, 9b, 12b", "22"),
-                f"The pixels of one cell image alone, {size} x {size} x 3, with no "
-                "choice among them; nothing of the person.",
+                *("what a model sees", "9a–9c, 12b", "22"),
+                f"The pixels of one cell image alone, {size} x {size} x 3, judged by "
+                "nobody, with no choice among them; nothing of the person.",
             ),
             Item(
                 "kinds of model, and all their settings",

@@ -86,12 +86,10 @@ def _describe_running(running: Running, sight: Sight) -> list[str]:
 
 def describe_count(count: dict) -> str:
     """`training the GAN: 62 of 100 iterations, about 30 s left of these`."""
-    done, total, rate = count["done"], count["total"], count["rate"]
-    of = f" of {total:,}" if total else ""
-    text = f"{count['desc']}: {done:,}{of} {count['unit']}"
-    if total and rate:
-        text += f", about {in_words((total - done) / rate)} left of these"
-    return text
+    of = f" of {count['total']:,}" if count["total"] else ""
+    text = f"{count['desc']}: {count['done']:,}{of} {count['unit']}"
+    left = count_left(count)
+    return text if left is None else f"{text}, about {in_words(left)} left of these"
 
 
 def _describe_rest(sight: Sight) -> str:
@@ -132,13 +130,21 @@ def estimate_left(remaining: Collection[str], sight: Sight) -> str:
     unknown = [step for step, cost in costs.items() if cost is None]
     for running in sight.running:
         known = cost_of(running.step, sight.costs)
-        if known is None and running.step != ALWAYS:
+        rest = count_left(running.count) if known is None else known - running.seconds
+        if rest is None and running.step != ALWAYS:
             unknown.append(running.step)
-        seconds += max(0.0, (known or 0) - running.seconds)
+        seconds += max(0.0, rest or 0)
     if unknown and not seconds:
         return "unknown: none of these stages has run here before"
-    told = f"about {in_words(seconds)}, by what stages took before"
-    return f"{told}, and {len(unknown)} of unknown time" if unknown else told
+    more = f", and {len(unknown)} of unknown time" if unknown else ""
+    return f"about {in_words(seconds)}{more}"
+
+
+def count_left(count: dict) -> float | None:
+    """Seconds until a stage's count is full; None where it doesn't tell."""
+    if not count or not count["total"] or not count["rate"]:
+        return None
+    return (count["total"] - count["done"]) / count["rate"]
 
 
 def in_words(seconds: float) -> str:
