@@ -51,7 +51,7 @@ def test_a_training_shows_its_count_losses_cells_and_what_is_left():
     text = describe(sight(running=(running,), costs=costs, drawn=drawn))
     assert "train_gan@heldout-acgan, for 1 min 5 s; it took 1 min 40 s" in text
     assert "60 of 100 iterations, about 20 s left of these" in text
-    assert "critic_loss 0.5" in text and "iteration 50: here.png" in text
+    assert "critic_loss 0.5" in text and "each class, iteration 50: here.png" in text
     assert "done     1 of 4: merge\n" in text
     assert "remains  2 of 4: evaluate (1), report" in text
     assert "left     about 1 min 0 s" in text and "1 of unknown time" in text  # 35 + 25
@@ -61,7 +61,8 @@ def test_where_nothing_runs_the_last_stage_is_named():
     assert "nothing has run here before" in describe(sight())
     text = describe(sight(last=("merge", 0.0)))
     assert "nothing runs now; last: merge, which began 19" in text
-    assert "left" not in text
+    assert "left" not in text and "not done" not in text
+    assert "and is not done" in describe(sight(last=("report", 0.0)))
     assert "between two stages" in describe(sight(between=True))
     assert "left     unknown" in describe(sight(between=True))
 

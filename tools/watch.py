@@ -1,6 +1,7 @@
 """Show what runs in this folder, what is done, what remains; Ctrl-C ends the view."""
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -39,6 +40,8 @@ def main() -> None:
             time.sleep(options.every)
     except KeyboardInterrupt:
         print()
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell() -> str:

@@ -78,7 +78,7 @@ def _describe_running(running: Running, sight: Sight) -> list[str]:
             lines.append(f"         {count['losses']}")
     if running.step in sight.drawn:
         path, moment = sight.drawn[running.step]
-        lines.append(f"         cells drawn after iteration {moment}: {path}")
+        lines.append(f"         cells of each class, iteration {moment}: {path}")
     elif running.step.startswith("train_gan@"):
         lines.append("         no cells to show yet: a state is saved every 2 minutes")
     return lines
@@ -99,7 +99,8 @@ def _describe_rest(sight: Sight) -> str:
         return "nothing runs now, and nothing has run here before"
     step, began = sight.last
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(began))
-    return f"nothing runs now; last: {step}, which began {when}"
+    ended = "" if step in sight.done else ", and is not done"
+    return f"nothing runs now; last: {step}, which began {when}{ended}"
 
 
 def _count(steps: Collection[str], sight: Sight) -> str:
