@@ -164,7 +164,7 @@ def tell_size(facts: DataFacts) -> str:
     )
     return (
         f"{facts.dataset['files']['kept']:,} cells in {facts.dataset['groups']:,} "
-        f"groups: {parts}. The diagram has every step."
+        f"groups: {parts}. The page's diagram has every step."
     )
 
 

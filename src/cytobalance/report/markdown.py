@@ -23,8 +23,8 @@ def heading(level: int, text: str) -> str:
 
 def tabulate(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of texts."""
-    lines = [header, ["---"] * len(header)]
-    lines += [[escape(text) for text in row] for row in rows]
+    lines = [[escape(text) for text in row] for row in (header, *rows)]
+    lines.insert(1, ["---"] * len(header))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
