@@ -56,12 +56,7 @@ def test_a_damaged_file_is_one_line(run, damage, finished_study, copied, monkeyp
 
 
 # Below a dependency and read by no stage: what is there for people, or for DVC to see.
-NOT_READ = {
-    "data/cells/classes.csv",
-    "data/cells/rejected.csv",
-    "data/expert/README.md",
-    "data/sources.json",
-}
+NOT_READ = {"data/cells/classes.csv", "data/expert/README.md"}
 
 
 def test_every_file_below_a_dependency_is_read_by_a_stage(finished_study):
