@@ -14,15 +14,15 @@ from cytobalance.study.settings import Source
 
 NOT_DIAGNOSIS = "Not for diagnosis: nothing here was validated for use on patients."
 PROTOCOLS = {
-    "paper": "The papers' protocol: GANs and oversamplers saw every real cell; real and "
-    "synthetic cells were pooled, then split image by image. Validation and test cells "
-    "may be synthetic, or from a patient who is in training too, so scores on them do "
-    "not hold for new cells.",
+    "paper": "The papers' protocol: GANs and oversamplers saw every real cell; real "
+    "and synthetic cells were pooled, then split image by image. Validation and test "
+    "cells may be synthetic, or from a patient who is in training too, so scores on "
+    "them do not hold for new cells.",
     "heldout": "Real cells were dealt first, in whole groups (a patient, or copies of "
     "one cell). GANs and oversamplers saw training cells alone; validation and test "
     "cells are real.",
-    "source_out": "The test cells are all from one source, which has no cell in training "
-    "or validation. GANs and oversamplers saw training cells alone.",
+    "source_out": "The test cells are all from one source, which has no cell in "
+    "training or validation. GANs and oversamplers saw training cells alone.",
 }
 FORMS = {
     "folders": "`<part>/<class>/<name>.png`: torchvision's `ImageFolder` reads each "
