@@ -176,8 +176,8 @@ def test_the_file_says_what_goes_in_and_comes_out(project):
     assert sides == [0, SIZE, SIZE, 3]  # any number of images
     assert given.type.tensor_type.shape.dim[1].dim_value == len(CLASSES)
     sheet = FILE.with_name("datasheet.md").read_text("utf-8")
-    assert "`pbc`: centre square of 50 % of the side" in sheet
-    assert "No score is known" in sheet and str(project) not in sheet
+    assert "**Crop, pbc:** centre square of 50 % of the side" in sheet
+    assert "no score is known" in sheet and str(project) not in sheet
 
 
 def test_the_example_of_the_docs_runs(project, capsys):
