@@ -262,3 +262,16 @@ def test_a_stopped_export_leaves_nothing(here, monkeypatch):
     for form in ("folders", "webdataset"):
         assert run(form, "stopped") == 1
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_finished_study_is_exported(study_folder, tmp_path):
+    assert run("webdataset", str(tmp_path / "out"), "weighted_augmented_gan") == 0
+    split = pd.read_csv("data/splits/heldout/weighted_augmented_gan.csv")
+    table = pd.read_csv(tmp_path / "out/metadata.csv")
+    columns = ["cell_id", "part", "label", "origin"]
+    assert set(table[columns].itertuples(index=False, name=None)) == set(
+        split[columns].itertuples(index=False, name=None)
+    )
+    assert len(table) == len(split)
+    sheet = (tmp_path / "out/datasheet.md").read_text("utf-8")
+    assert "## This exported set" in sheet and "## Collection process" in sheet
