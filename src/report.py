@@ -10,7 +10,12 @@ from PIL import Image
 
 from cytobalance.draw.style import save_png
 from cytobalance.report.blocks import compress_picture
-from cytobalance.report.card_facts import DataFacts, gather_data, list_versions
+from cytobalance.report.card_facts import (
+    CENSUS,
+    DataFacts,
+    gather_data,
+    list_versions,
+)
 from cytobalance.report.checklist import Checklist, write_checklist
 from cytobalance.report.claims import GainLine, list_gains, list_gan_gains
 from cytobalance.report.classifier_charts import (
@@ -50,14 +55,6 @@ GAN = {
     "classes": dict,
     "notes": list,
 }
-CENSUS = {
-    "files": dict.fromkeys(("total", "kept", "rejected"), int),
-    **dict.fromkeys(("rejected", "class_by_source"), dict),
-    **dict.fromkeys(("published_types", "types"), dict),
-    **{"relabelled": int, "groups": int, "imbalance": float, "warnings": list},
-    "related": {"note": str},
-}
-
 SHORTCUTS = {"source": dict, "border": {"cells": dict, "left_out": dict}}
 
 

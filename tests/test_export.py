@@ -15,8 +15,9 @@ from PIL import Image
 
 import export
 from cytobalance.export import formats
+from cytobalance.study.metrics import write_metrics
 from cytobalance.study.runtime import run_stage
-from cytobalance.study.tables import write_table
+from cytobalance.study.tables import REJECTED_COLUMNS, write_table
 
 DOCS = Path(__file__).parents[1] / "docs/handover.md"
 FORMS = ("folders", "medmnist", "webdataset")
@@ -47,6 +48,22 @@ def write_study(folder: Path) -> None:
     split = pd.concat([split, made[["cell_id", "label"]].assign(**train)])
     columns = ["cell_id", "origin", "row", "label", "part", "weight"]
     write_table(folder / "data/splits/heldout/c_wgan_gp.csv", split[columns])
+    write_facts(folder, real)
+
+
+def write_facts(folder: Path, real: pd.DataFrame) -> None:
+    """What the study's datasheet rests on; no matter what it says."""
+    deal = real[["cell_id", "label"]].assign(group="g", part="train", pool=True)
+    write_table(folder / "data/hold_out.csv", deal)
+    nothing = pd.DataFrame(columns=list(REJECTED_COLUMNS))
+    write_table(folder / "data/cells/rejected.csv", nothing)
+    (folder / "data/sources.json").write_text('{"sources": {}}')
+    empty = {name: {} for name in ("rejected", "class_by_source")}
+    empty |= {name: {} for name in ("published_types", "types")}
+    counts = {"relabelled": 0, "groups": 1, "imbalance": 1.0, "warnings": []}
+    files = {"total": 30, "kept": 30, "rejected": 0}
+    census = {"files": files, "related": {"note": "none"}} | empty | counts
+    write_metrics(folder / "metrics/dataset.json", census)
 
 
 @pytest.fixture(scope="module")
@@ -197,12 +214,13 @@ def test_a_class_that_a_part_lacks_is_refused_by_the_reader(here):
 
 def test_the_datasheet_says_what_is_there(here):
     sheet = Path("exports/folders/datasheet.md").read_text("utf-8")
-    assert "27 images" in sheet and "25 real cells from **simulated** smears" in sheet
-    assert "and 2 synthetic ones. 5 cells of the study take no part" in sheet
+    assert "27 images of one cell each: 25 simulated cells and 2 synthetic" in sheet
+    assert "5 cells of the study take no part" in sheet
     assert "| monoblast | 2 | 5 | 2 | 2 | 1 |" in sheet
     assert "| all |  | 15 | 2 | 6 | 4 |" in sheet
-    assert "| pbc_simulated | 20 | simulated | MIT, as the simulator |" in sheet
-    assert "Made by `c_wgan_gp`" in sheet and "Not for diagnosis" in sheet
+    assert "| pbc_simulated | 20 |" in sheet
+    assert "made by c_wgan_gp" in sheet and "Not for diagnosis" in sheet
+    assert "pbc_simulated MIT, as the simulator" in sheet  # of the study's chapters
 
 
 @pytest.mark.parametrize(
@@ -218,6 +236,7 @@ def test_the_datasheet_says_what_is_there(here):
         ("data/splits/heldout/c_wgan_gp.csv", {}, "run `dvc repro split@heldout-c_wg"),
         ("data/cells/images.npy", {}, "run `dvc repro merge`"),
         ("data/cells/cells.csv", {}, "run `dvc repro merge`"),
+        ("metrics/dataset.json", {}, "run `dvc repro merge`"),
     ],
 )
 def test_what_can_not_be_exported_is_one_line(
@@ -243,3 +262,16 @@ def test_a_stopped_export_leaves_nothing(here, monkeypatch):
     for form in ("folders", "webdataset"):
         assert run(form, "stopped") == 1
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_finished_study_is_exported(study_folder, tmp_path):
+    assert run("webdataset", str(tmp_path / "out"), "weighted_augmented_gan") == 0
+    split = pd.read_csv("data/splits/heldout/weighted_augmented_gan.csv")
+    table = pd.read_csv(tmp_path / "out/metadata.csv")
+    columns = ["cell_id", "part", "label", "origin"]
+    assert set(table[columns].itertuples(index=False, name=None)) == set(
+        split[columns].itertuples(index=False, name=None)
+    )
+    assert len(table) == len(split)
+    sheet = (tmp_path / "out/datasheet.md").read_text("utf-8")
+    assert "## This exported set" in sheet and "## Collection process" in sheet

@@ -15,9 +15,13 @@ from cytobalance.export.cell_set import ExportSet, gather_set
 from cytobalance.export.datasheet import FORMS, describe_cells, describe_classifier
 from cytobalance.export.formats import write_folders, write_medmnist, write_shards
 from cytobalance.export.place import check_place, export_folder
+from cytobalance.report.card_facts import CENSUS, gather_data
+from cytobalance.report.datasheet import write_datasheet
 from cytobalance.study import places
+from cytobalance.study.metrics import read_metrics
 from cytobalance.study.params import read_study
 from cytobalance.study.runtime import run_stage
+from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import write_table
 
 DATASHEET = "datasheet.md"
@@ -84,12 +88,15 @@ def export_cells(options: argparse.Namespace) -> None:
     """Write the cells, `metadata.csv` with a row for each, and the datasheet."""
     study = read_study()
     cells = gather_set(study, options.protocol, options.balancer)
+    facts = gather_data(read_settings("report"), read_metrics(places.DATASET, CENSUS))
+    recipe = study.recipes[options.balancer]
+    chapters = describe_cells(cells, recipe, options.form, study.simulated)
     with export_folder(options.output) as out:
         files = write_form(options.form, cells, out, study.study.seed)
         table = cells.table.copy()
         table.insert(0, "file", files)
         write_table(out / "metadata.csv", table)
-        sheet = describe_cells(cells, study, options.form)
+        sheet = write_datasheet(facts, chapters)
         (out / DATASHEET).write_text(sheet, encoding="utf-8")
     made = int((cells.table["origin"] == "synthetic").sum())
     print(

@@ -16,8 +16,6 @@ from cytobalance.study.runtime import random_stream
 
 # Cells in a file of shards.
 SHARD = 10_000
-# The side that MedMNIST's file names leave out.
-MNIST_SIDE = 28
 # Part -> its name in MedMNIST's files.
 MNIST_PARTS = {"train": "train", "validation": "val", "test": "test"}
 
@@ -53,11 +51,9 @@ def write_medmnist(cells: ExportSet, folder: Path) -> list[str]:
 
     `<part>_images` uint8 [n, S, S, 3] and `<part>_labels` uint8 [n, 1] of train, val
     and test; beside them `<part>_synthetic` bool [n], `<part>_cell_ids`, and `classes`.
-    The file is named as MedMNIST looks for it: by side, but where that is 28. Returns
-    each cell's file.
+    The file is named as MedMNIST looks for it, with the side. Returns each cell's file.
     """
-    side = "" if cells.size == MNIST_SIDE else f"_{cells.size}"
-    name = f"cells{'_with_synthetic' * cells.synthetic}{side}.npz"
+    name = f"cells{'_with_synthetic' * cells.synthetic}_{cells.size}.npz"
     keys = "generate.target or image.size"
     size = len(cells) * cells.size**2 * 3
     check_memory(size, f"{len(cells):,} cells", keys)

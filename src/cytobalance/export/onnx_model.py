@@ -98,7 +98,22 @@ def build_onnx(together: Together, size: int, facts: dict[str, Any]) -> bytes:
             f"the weights take {held:,} bytes, more than one ONNX file can hold; "
             "export one trial by --trial"
         )
+    model = _trace(together, size)
+    _forget_origin(model.graph)
+    model.graph.name = "cytobalance"
+    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in facts.items()}
+    onnx.helper.set_model_props(model, texts)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)
+
+
+def _trace(together: Together, size: int) -> onnx.ModelProto:
     images = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    # The exporter reads PyTorch's older flag of TF32, which is an error where the newer
+    # ones differ from it, as after `make_deterministic`.
+    convolutions = torch.backends.cudnn.conv
+    precision = convolutions.fp32_precision
+    torch.backends.cudnn.allow_tf32 = False
     try:
         program = torch.onnx.export(
             together,
@@ -114,13 +129,9 @@ def build_onnx(together: Together, size: int, facts: dict[str, Any]) -> bytes:
     except torch.onnx.errors.OnnxExporterError as error:
         reason = " ".join(str(error).split())[:200]
         raise StudyError(f"torch.onnx can't write this network: {reason}") from None
-    model = program.model_proto
-    _forget_origin(model.graph)
-    model.graph.name = "cytobalance"
-    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in facts.items()}
-    onnx.helper.set_model_props(model, texts)
-    onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
+    finally:
+        convolutions.fp32_precision = precision
+    return program.model_proto
 
 
 def _forget_origin(graph: onnx.GraphProto) -> None:

@@ -18,6 +18,14 @@ from cytobalance.study.damage import damaged, reading
 from cytobalance.study.stages import View
 from cytobalance.study.tables import read_table
 
+# What metrics/dataset.json must hold.
+CENSUS = {
+    "files": dict.fromkeys(("total", "kept", "rejected"), int),
+    **dict.fromkeys(("rejected", "class_by_source"), dict),
+    **dict.fromkeys(("published_types", "types"), dict),
+    **{"relabelled": int, "groups": int, "imbalance": float, "warnings": list},
+    "related": {"note": str},
+}
 # Packages whose versions can change a result.
 LIBRARIES = (
     *("torch", "torchvision", "timm", "scikit-learn", "numpy", "scipy", "pandas"),

@@ -24,15 +24,16 @@ from cytobalance.taxonomy import readable
 _SIZES = {0: "n<1K", 1_000: "1K<n<10K", 10_000: "10K<n<100K", 100_000: "100K<n<1M"}
 
 
-def write_datasheet(facts: DataFacts) -> str:
-    """The datasheet as Markdown."""
+def write_datasheet(facts: DataFacts, first: tuple[Chapter, ...] = ()) -> str:
+    """The datasheet as Markdown. first: chapters on a set that is exported."""
     kind = "Simulated" if facts.simulated else "Real"
     lead = (
         f"{kind} cells, {facts.dataset['files']['kept']:,} of {len(facts.classes)} "
         f"classes, {facts.size} x {facts.size} pixels. {WARNING}"
     )
     title = f"Datasheet: {facts.title}"
-    return write_card(describe_set(facts), title, lead, list_chapters(facts))
+    chapters = (*first, *list_chapters(facts))
+    return write_card(describe_set(facts), title, lead, chapters)
 
 
 def describe_set(facts: DataFacts) -> dict[str, Any]:
