@@ -1,5 +1,6 @@
 """Stage `evaluate`: all scores of one classifier's predictions."""
 
+from cytobalance.evaluate.doubt import describe_doubt
 from cytobalance.evaluate.evaluation import summarise_scores
 from cytobalance.evaluate.predictions import Predictions, read_predictions
 from cytobalance.evaluate.ranking import rare_classes
@@ -11,6 +12,7 @@ from cytobalance.evaluate.record import (
     mean_views,
     read_curves,
 )
+from cytobalance.prediction.temperature import fit_temperature
 from cytobalance.study import places
 from cytobalance.study.cells import hash_file
 from cytobalance.study.metrics import write_metrics
@@ -36,6 +38,8 @@ def main() -> None:
     test = parts["test"]
     evaluate, seed = study.evaluate, study.study.seed
     split = read_table(places.split(protocol, balancer))
+    checked = parts["validation"].of_origin("real").ensemble
+    temperature = fit_temperature(checked.probability[0], checked.label)
     rare = rare_classes(read_table(places.HOLD_OUT), study.classes)
     record = {
         "simulated": study.simulated,
@@ -51,9 +55,10 @@ def main() -> None:
         "predictions": hash_file(places.predictions(key)),
         "cells": count_cells(split, study.classes),
         "views": mean_views(read_table(places.views(key)), study.classes),
-        **score_parts(parts, evaluate, seed, key),
+        **score_parts(parts, temperature, evaluate, seed, key),
         **describe_real_cells(
-            parts, cells, rare, study.merge.classes, evaluate, seed, key
+            *(parts, cells, rare, study.merge.classes, temperature),
+            *(evaluate, seed, key),
         ),
         "curves": read_curves(places.curves(key)),
         "misses": list_misses(test),
@@ -66,14 +71,23 @@ def main() -> None:
         print_scores(f"{key}, {scope} test cells", scores)
         together = record["ensemble"][scope]
         print_scores(f"{key}, {scope} test cells, trials together", together)
+    if "sets" in record:
+        print(f"{key}, {describe_doubt(record)}")
     write_metrics(places.scores(key), record)
     print(f"wrote {places.scores(key)}: {len(record['misses']['rows'])} misses")
 
 
 def score_parts(
-    parts: dict[str, Predictions], settings: Evaluate, seed: int, key: str
+    parts: dict[str, Predictions],
+    temperature: float,
+    settings: Evaluate,
+    seed: int,
+    key: str,
 ) -> dict[str, dict]:
-    """Scores of test cells by scope, single trials and all together; of validation."""
+    """Scores of test cells by scope, single trials and all together; of validation.
+
+    temperature: by which the probabilities of all together are scaled.
+    """
     by_scope = scopes(parts["test"])
     return {
         "test": {
@@ -83,7 +97,8 @@ def score_parts(
         # All trials as one classifier, as `predict` uses them.
         "ensemble": {
             scope: summarise_scores(
-                cells.ensemble, settings, seed, f"{key}/ensemble/{scope}"
+                cells.ensemble.scaled(temperature),
+                *(settings, seed, f"{key}/ensemble/{scope}"),
             )
             for scope, cells in by_scope.items()
         },

@@ -15,6 +15,7 @@ from cytobalance.evaluate.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
+from cytobalance.prediction.temperature import scale
 from cytobalance.study.cells import hash_file
 from cytobalance.study.runtime import run_stage
 
@@ -40,6 +41,11 @@ def study(tmp_path_factory) -> Path:
 
 def read(study: Path, key: str) -> dict:
     return json.loads((study / f"metrics/classifiers/{key}.json").read_text())
+
+
+def temperature_of(record: dict) -> float:
+    """That of all trials together."""
+    return record["temperature"]["temperature"]
 
 
 def test_misses_rebuild_the_confusion_matrix(study):
@@ -101,6 +107,7 @@ def test_trials_together_score_their_mean_probability(study, key):
     names = [f"p_{label}" for label in CLASSES]
     mean = table.groupby(["origin", "cell_id", "label"])[names].mean()
     mean = mean.reset_index().sort_values(["origin", "cell_id"])
+    mean[names] = scale(mean[names].to_numpy(), temperature_of(record))
     said = np.array(CLASSES)[mean[names].to_numpy().argmax(1)]
     found = record["ensemble"]["all"]
     assert list(record["ensemble"]) == list(record["test"])
@@ -126,7 +133,10 @@ def test_rare_class_is_ranked_and_its_threshold_can_be_used(study):
     assert len(ranking["trials"]["monoblast"]["thresholds"]) == record["trials"]
     found = ranking["together"]["monoblast"]
     table = pd.read_csv(study / f"data/predictions/{key}.csv")
-    mean = table.groupby(["part", "cell_id", "label"])["p_monoblast"].mean()
+    names = [f"p_{label}" for label in CLASSES]
+    mean = table.groupby(["part", "cell_id", "label"])[names].mean()
+    mean[names] = scale(mean[names].to_numpy(), temperature_of(record))
+    mean = mean["p_monoblast"]
     for part, scores in (
         ("test", [found["sensitivity"][0], found["specificity"][0]]),
         (

@@ -290,4 +290,5 @@ class Evaluate(Group):
     resamples: whole(20, 100_000)
     calibration_bins: whole(1, 1_000)
     specificity: Fraction
+    coverage: Fraction
     differential_cells: whole(1, 1_000_000)
