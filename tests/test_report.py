@@ -4,8 +4,6 @@ import itertools
 import json
 import re
 import shutil
-import sys
-from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 import yaml
 from cell_sets import picks_of
 from fake_study import RECALL, TRIALS, write_cells, write_params, write_predictions
+from reported_study import EVIL, PROTOCOLS, capture_page, poison, run_in
 from sklearn.metrics import balanced_accuracy_score
 
 import evaluate
@@ -22,11 +21,9 @@ import report
 from cytobalance.assess.cell_sheet import draw_gan_sheet
 from cytobalance.report.gans import MEASURES
 from cytobalance.report.rendering import render
-from cytobalance.study.runtime import run_stage
 from cytobalance.study.tables import read_table
 
 KEYS = ["data", "protocol", "balancer", "classifier"]
-PROTOCOLS = ("paper", "heldout")
 SHEET_WORDS = {
     "": "Training cells",
     "-closest": "Does it copy",
@@ -55,13 +52,6 @@ SHORTCUTS = {
         "left_out": {},
     },
 }
-
-
-def run_in(folder: Path, main, *words: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", ["stage", *words])
-        run_stage(main)
 
 
 @pytest.fixture(scope="module")
@@ -195,30 +185,9 @@ def test_page_is_well_formed_and_needs_nothing_from_outside(study):
     assert page.tags.count("img") > 10
 
 
-EVIL = '<img src=x onerror="alert(1)">'
-
-
-def poison(value):
-    """Page data whose every text is EVIL, but the keys of pictures and columns."""
-    if isinstance(value, str):
-        return EVIL
-    if isinstance(value, tuple):
-        return tuple(poison(part) for part in value)
-    if isinstance(value, dict):
-        return {key: poison(part) for key, part in value.items()}
-    if is_dataclass(value):
-        parts = {f.name: poison(getattr(value, f.name)) for f in fields(value)}
-        return replace(value, **parts)
-    return value
-
-
-def test_no_text_of_a_study_becomes_a_tag(study, monkeypatch):
-    pages = []
-    monkeypatch.setattr(report, "render", lambda page: pages.append(page) or "")
+def test_no_text_of_a_study_becomes_a_tag(study):
     before = (study / "plots/report.html").read_bytes()
-    run_in(study, report.main)
-    (study / "plots/report.html").write_bytes(before)
-    text = render(poison(pages[0]))
+    text = render(poison(capture_page(study)))
     page = Structure()
     page.feed(text)
     assert page.tags.count("img") == before.count(b"<img ")

@@ -3,79 +3,23 @@
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from cell_sets import picks_of
-from fake_study import write_cells, write_params, write_predictions
+from reported_study import PROTOCOLS, report_study, run_in
 
-import evaluate
 import report
-from cytobalance.assess.cell_sheet import draw_gan_sheet
-from cytobalance.report.gans import MEASURES
 from cytobalance.report.published import GUNGOR, HAZRA
 from cytobalance.report.published_tables import SCORES
-from cytobalance.study.runtime import run_stage
-
-PROTOCOLS = ("paper", "heldout")
-SHIPPED = Path(__file__).parents[1] / "params.yaml"
-CENSUS = {
-    "files": {"total": 870, "kept": 870, "rejected": 0},
-    **{key: {} for key in ("class_by_source", "published_types", "types")},
-    **{"rejected": {}, "relabelled": 0, "groups": 87, "imbalance": 20.0},
-    "warnings": [],
-    "related": {"note": "not sought"},
-}
-UNMEASURED = {"balanced_accuracy": None, "chance": None, "cells": {}, "left_out": {}}
-SHORTCUTS = {"source": {}, "border": UNMEASURED}
-
-
-def run_in(folder: Path, main, *words: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", ["stage", *words])
-        run_stage(main)
-
-
-def write_gan(folder: Path, key: str, **overall: float) -> None:
-    images = np.zeros((8, 16, 16, 3), np.uint8)
-    for end in ("", "-closest", "-training"):
-        picks = {"monoblast": picks_of(images, images, 20, 9)}
-        draw_gan_sheet(picks, folder / f"plots/gan/{key}{end}.png", "GAN", True)
-    found = {"protocol": key.split("-")[0], "features": "imagenet", "notes": []}
-    found |= {"overall": overall, "classes": {"monoblast": dict.fromkeys(MEASURES)}}
-    path = folder / f"metrics/gan/{key}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Path:
-    """Two recipes and two classifiers of Hazra's tables under both protocols."""
     folder = tmp_path_factory.mktemp("papers")
-    shipped = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
-    recipes = {name: shipped["balancers"][name] for name in ("plain", "c_wgan_gp")}
-    bayes = {"kind": "scikit_learn", "estimator": "GaussianNB", "trials": 1}
-    classifiers = shipped["classifiers"] | {"naive_bayes": bayes}
-    about = shipped["study"] | {"paper": "hazra2022"}
-    settings = shipped["evaluate"] | {"resamples": 20}
-    groups = {"study": about, "balancers": recipes, "classifiers": classifiers}
-    write_params(folder, **groups, evaluate=settings)
-    cells = write_cells(folder)
-    for protocol in PROTOCOLS:
-        write_gan(folder, f"{protocol}-c_wgan_gp", fid=31.25, label_f1=0.4375)
-        for recipe in recipes:
-            for name in classifiers:
-                write_predictions(folder, cells, protocol, recipe, name)
-                words = ["--protocol", protocol, "--balancer", recipe]
-                run_in(folder, evaluate.main, *words, "--classifier", name)
-    (folder / "metrics/dataset.json").write_text(json.dumps(CENSUS))
-    (folder / "metrics/shortcuts.json").write_text(json.dumps(SHORTCUTS))
-    run_in(folder, report.main)
+    report_study(folder)
     return folder
 
 

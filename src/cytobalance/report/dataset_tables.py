@@ -123,7 +123,9 @@ def tabulate_curation(dataset: dict[str, Any]) -> Curation:
         for name in {**published, **final}
     ]
     return Curation(
-        counts=Table(("count", ""), tuple((k, number(v)) for k, v in counts.items())),
+        counts=Table(
+            ("what", "count"), tuple((k, number(v)) for k, v in counts.items())
+        ),
         rejected=Table(
             ("left out by", "reason", "files or rows"), tuple(rejected), prose=(1,)
         ),
