@@ -61,4 +61,5 @@ clean: ## remove what a run makes; the archives and the cache stay
 $(READY): requirements.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python tools/write_plots_template.py
 	touch $@

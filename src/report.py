@@ -35,6 +35,7 @@ from cytobalance.report.ranking_charts import draw_blasts, draw_ranking
 from cytobalance.report.records import Records, select_records
 from cytobalance.report.rendering import render
 from cytobalance.report.results import Results, gather_results
+from cytobalance.report.run_metrics import list_runs
 from cytobalance.report.score_charts import draw_accuracy, draw_class_scores
 from cytobalance.report.source_out_tables import gather_source_out
 from cytobalance.report.standards import compose_checklist, compose_standards
@@ -75,6 +76,7 @@ def main() -> None:
     write_metrics(places.SUMMARY, summarise(results))
     print(places.SUMMARY.read_text(encoding="utf-8"))
     published = pair_tables(results, gan_metrics)
+    write_runs(results)
     write_tables(results, published)
     gains = list_gains(results), list_gan_gains(results)
     charts = write_charts(draw_charts(results, *gains))
@@ -116,6 +118,15 @@ def check_cells(records: Records, images: dict[str, np.ndarray]) -> None:
         if not images.keys() >= set(cells):
             path = places.scores(places.key(*key))
             raise damaged(path, f"names cells that {places.CELLS} does not hold")
+
+
+def write_runs(results: Results) -> None:
+    """Write the folder that `dvc metrics` reads."""
+    with atomic_folder(places.RUNS) as folder:
+        for (classifier, recipe), run in list_runs(results).items():
+            path = folder / classifier / f"{recipe}.json"
+            path.parent.mkdir(exist_ok=True)
+            write_metrics(path, run)
 
 
 def write_tables(results: Results, published: tuple[Beside, ...]) -> None:

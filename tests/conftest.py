@@ -3,17 +3,21 @@
 import errno
 import os
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from finished_study import FinishedStudy, finish_study
+from playwright.sync_api import sync_playwright
 
 # Networks of tests are so small that a second thread gains nothing, and loses much
 # where another program runs; programs that a test starts inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parent.parent
+# Names of Chromium, by system.
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Files of tests that take longest, by CPU seconds.
 LONG = (
     *("test_pipeline", "test_gan_stages", "test_curation", "test_cutout"),
@@ -82,3 +86,20 @@ def study_folder(finished_study, monkeypatch) -> Path:
     """Folder of the finished study; the test works in it."""
     monkeypatch.chdir(finished_study.folder)
     return finished_study.folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium of this machine, driven by Playwright.
+
+    The test is skipped where there is none.
+    """
+    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(CHROMIUMS)} is installed")
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox can't be had as root, as in a container.
+        arguments = ["--no-sandbox", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()

@@ -142,6 +142,7 @@ LEFTOVERS = (
     "metrics/classifiers/heldout-adasyn-sequential_cnn.json",
     "metrics/classifiers/paper-plain-sequential_cnn.json",
     "metrics/gan/paper-c_wgan_gp.json",
+    "metrics/runs/resnet50/plain.json",
     "plots/confusion/paper-plain-sequential_cnn.csv",
     "plots/curves/paper-plain-sequential_cnn.csv",
     "plots/figures/optimism.png",
@@ -197,7 +198,24 @@ def test_two_runs_from_scratch_agree_and_a_clone_is_up_to_date(runs, tmp_path):
     run("git", "clone", "--quiet", str(one), str(clone), folder=one)
     said = run("dvc", "repro", "--dry", "--allow-missing", folder=clone)
     assert "Running stage" not in said
-    assert "balanced_accuracy" in run("dvc", "metrics", "show", folder=one)
+
+
+def test_metrics_fit_a_terminal(runs, tmp_path):
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", str(runs[0]), str(clone), folder=runs[0])
+    shown = run("dvc", "metrics", "show", folder=clone).splitlines()
+    assert {"gain", "rare", "score", "simulated", "verdict"} <= set(shown[0].split())
+    folder = "metrics/runs/sequential_cnn"
+    names = [f"{folder}/{recipe}.json" for recipe in ("c_wgan_gp", "plain")]
+    assert [line.split()[0] for line in shown[1:]] == names
+    path = clone / names[0]
+    changed = json.loads(path.read_text()) | {"verdict": "one trial can't tell"}
+    path.write_text(json.dumps(changed | {"gain": -0.125}))
+    # The default study's longest names are longer than this one's.
+    path.rename(path.with_name("weighted_augmented_gan.json"))
+    diff = run("dvc", "metrics", "diff", folder=clone).splitlines()
+    assert any("one trial can't tell" in line for line in diff)
+    assert max(map(len, shown + diff)) <= 120
 
 
 def change_params(folder, change):

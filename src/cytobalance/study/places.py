@@ -29,6 +29,7 @@ SOURCE_OUT = Path("data/source_out.csv")  # where protocol `source_out` is run
 DATASET = Path("metrics/dataset.json")
 SHORTCUTS = Path("metrics/shortcuts.json")
 SUMMARY = Path("metrics/summary.json")
+RUNS = Path("metrics/runs")  # a folder a classifier, in it a file a recipe
 COST = Path("metrics/cost.json")  # by `make cost`, no stage's
 PLOTS = Path("plots")
 PAGE = PLOTS / "report.html"
