@@ -172,5 +172,5 @@ def test_the_test_says_which_gains_it_cannot_show():
     text = facts_of(results)["What this test can't show"]
     # Half the interval, and 0.84 standard errors more.
     assert "truly gain about 14 points of recall of the rare classes or 7 of" in text
-    assert "must add about 3 of balanced accuracy" in text
+    assert "must add about 3 points of balanced accuracy" in text
     assert "few test cells: monoblast 5." in text

@@ -108,7 +108,7 @@ def test_charts_in_the_form_of_the_papers_figures_are_drawn(study):
     figures = {path.stem for path in (study / "plots/figures").glob("*.png")}
     assert figures >= {"scores_by_class", "accuracy"}
     text = page_of(study)
-    assert text.count('alt="Sensitivity, specificity and accuracy of every class') == 1
+    assert text.count('alt="Sensitivity, precision, specificity and accuracy') == 1
     assert text.count('alt="Accuracy of every recipe, a panel a classifier"') == 1
 
 

@@ -169,7 +169,9 @@ def _tell_sizes(results: Results, best: Winner) -> str:
     if difference := results.contest["difference"]:
         limits = {f"joint_{end}": difference[end] for end in ("low", "high")}
         size = _size(difference | limits, record)
-        texts.append(f"Synthetic cells must add about {size} of balanced accuracy.")
+        texts.append(
+            f"Synthetic cells must add about {size} points of balanced accuracy."
+        )
     return " ".join(texts)
 
 

@@ -38,6 +38,7 @@ from cytobalance.report.source_out_tables import SourceOut
 from cytobalance.report.source_tables import tabulate_sources
 from cytobalance.report.standards import Standards
 from cytobalance.report.wording import mean_count, percent
+from cytobalance.study.params import BASELINE
 from cytobalance.taxonomy import readable
 
 
@@ -46,10 +47,10 @@ class Page:
     """The page's content, section by section.
 
     charts: name -> picture; other_scores: further classifier -> its scores; classes:
-    balancer -> its table of classes; confusions: a picture a balancer; sources:
-    balancer -> its table of recall by source, {} where there is one source; optimism:
-    classifier -> its protocols side by side, the one that is shown in full first, {}
-    without both. gains is None without held-out cells, gans without any, source_out
+    balancer -> its table of classes; confusions: a picture a balancer, `plain` and the
+    best on validation cells first; sources: balancer -> its table of recall by source,
+    {} where there is one source; optimism: classifier -> its protocols side by side,
+    the one that is shown in full first, {} without both. gains is None without held-out cells, gans without any, source_out
     without its protocol, ranking and differential without real test cells, published
     where the study rebuilds no paper.
     """
@@ -107,6 +108,7 @@ def compose_page(
     """
     shown = results.shown
     side = next(iter(images.values())).shape[0]
+    galleries = gather_galleries(shown, images)
     return Page(
         title=results.title,
         seed=results.seed,
@@ -147,11 +149,11 @@ def compose_page(
             Picture(
                 charts[f"confusion-{name}"],
                 f"Confusion matrix of {name}",
-                name_confusions(record),
+                name_confusions(shown[name]),
             )
-            for name, record in shown.items()
+            for name in dict.fromkeys((BASELINE, galleries.balancer, *shown))
         ),
-        galleries=gather_galleries(shown, images),
+        galleries=galleries,
         gans=gans,
         cells=tabulate_cells(shown),
         views=tabulate_views(shown),

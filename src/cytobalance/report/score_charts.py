@@ -19,6 +19,7 @@ PERCENT = 100
 # Score of a class -> its name, marker and colour (Wong 2011).
 MARKS = {
     "recall": ("sensitivity", "o", "#0072b2"),
+    "precision": ("precision", "^", "#cc79a7"),
     "specificity": ("specificity", "D", "#e69f00"),
     "accuracy": ("accuracy", "|", "#009e73"),
 }
@@ -27,7 +28,7 @@ PROTOCOLS = {"heldout": ("o", "#0072b2"), "paper": ("D", "#d55e00")}
 
 
 def draw_class_scores(records: dict[str, Record], simulated: bool) -> Figure:
-    """Sensitivity, specificity and accuracy of every class (Figs 4 and 5).
+    """Sensitivity, precision, specificity, accuracy of every class (Figs 4 and 5).
 
     A panel a recipe, `plain` first; classes by number of real training cells, the
     rarest on top. records: balancer -> record.
@@ -47,7 +48,7 @@ def draw_class_scores(records: dict[str, Record], simulated: bool) -> Figure:
     panels[0].set_yticks(range(len(labels)), names)
     panels[0].set_ylim(len(labels) - 0.4, -0.6)
     handles, texts = panels[0].get_legend_handles_labels()
-    figure.legend(handles, texts, loc="outside lower center", ncols=3, fontsize=8)
+    figure.legend(handles, texts, loc="outside lower center", ncols=4, fontsize=8)
     return figure
 
 
