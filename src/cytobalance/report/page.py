@@ -50,9 +50,9 @@ class Page:
     balancer -> its table of classes; confusions: a picture a balancer, `plain` and the
     best on validation cells first; sources: balancer -> its table of recall by source,
     {} where there is one source; optimism: classifier -> its protocols side by side,
-    the one that is shown in full first, {} without both. gains is None without held-out cells, gans without any, source_out
-    without its protocol, ranking and differential without real test cells, published
-    where the study rebuilds no paper.
+    the one that is shown in full first, {} without both. gains is None without
+    held-out cells, gans without any, source_out without its protocol, ranking and
+    differential without real test cells, published where the study rebuilds no paper.
     """
 
     title: str
