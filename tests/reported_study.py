@@ -21,9 +21,11 @@ from cytobalance.study.runtime import run_stage
 PROTOCOLS = ("paper", "heldout")
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 CENSUS = {
-    **{key: {} for key in ("files", "class_by_source", "published_types", "types")},
+    "files": {"total": 870, "kept": 870, "rejected": 0},
+    **{key: {} for key in ("class_by_source", "published_types", "types")},
     **{"rejected": {}, "relabelled": 0, "groups": 87, "imbalance": 20.0},
     "warnings": [],
+    "related": {"note": "not sought"},
 }
 UNMEASURED = {"balanced_accuracy": None, "chance": None, "cells": {}, "left_out": {}}
 SHORTCUTS = {"source": {}, "border": UNMEASURED}
