@@ -1,9 +1,22 @@
 """`dvc plots show` without a network: the template that is made here, in a browser."""
 
+import configparser
+from pathlib import Path
+
 from dvc_render import VegaRenderer
 from dvc_render.html import render_html
 
-from write_plots_template import write_template
+from write_plots_template import PLACE, write_template
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_dvc_and_make_know_where_the_template_lies():
+    config = configparser.ConfigParser()
+    config.read(ROOT / ".dvc/config")
+    named = ROOT / ".dvc" / config["plots"]["html_template"]
+    assert Path(*named.parts[-2:]) == PLACE and ".." in named.parts
+    assert "tools/write_plots_template.py" in (ROOT / "Makefile").read_text()
 
 
 def test_plots_are_drawn_without_a_network(browser, tmp_path):
