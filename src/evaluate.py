@@ -1,6 +1,6 @@
 """Stage `evaluate`: all scores of one classifier's predictions."""
 
-from cytobalance.evaluate.doubt import describe_doubt
+from cytobalance.evaluate.doubt import describe_doubt, scaled
 from cytobalance.evaluate.evaluation import summarise_scores
 from cytobalance.evaluate.predictions import Predictions, read_predictions
 from cytobalance.evaluate.ranking import rare_classes
@@ -97,7 +97,7 @@ def score_parts(
         # All trials as one classifier, as `predict` uses them.
         "ensemble": {
             scope: summarise_scores(
-                cells.ensemble.scaled(temperature),
+                scaled(cells.ensemble, temperature),
                 *(settings, seed, f"{key}/ensemble/{scope}"),
             )
             for scope, cells in by_scope.items()

@@ -16,6 +16,9 @@ from cytobalance.classify.classifier import (
     build_classifier,
     save_classifier,
 )
+from cytobalance.evaluate.predictions import read_predictions
+from cytobalance.prediction.gathering import gather_reference
+from cytobalance.prediction.reference import write_reference
 from cytobalance.study import places
 from cytobalance.study.cells import hash_file, read_cells
 from cytobalance.study.devices import make_deterministic, pick_device
@@ -66,7 +69,7 @@ def main() -> None:
     write_table(places.curves(key), pd.concat(curves))
     write_table(places.views(key), pd.concat(views))
     write_table(places.predictions(key), pd.concat(predictions))
-    save_trials(key, trained, study)
+    save_trials(key, trained, parts, study)
     print(f"wrote {places.classifier(key)}, its predictions, its curves and its views")
 
 
@@ -94,8 +97,13 @@ def read_parts(
     return split, parts
 
 
-def save_trials(key: str, trained: list[Classifier], study: View) -> None:
-    """A file a trial, each with what `predict` must know of the training."""
+def save_trials(
+    key: str, trained: list[Classifier], parts: dict[str, Cells], study: View
+) -> None:
+    """A file a trial, each with what `predict` must know of the training.
+
+    One more holds what it must know of the cells.
+    """
     about = {
         "classes": list(study.classes),
         "size": study.image.size,
@@ -108,6 +116,14 @@ def save_trials(key: str, trained: list[Classifier], study: View) -> None:
     with atomic_folder(places.classifier(key)) as folder:
         for trial, classifier in enumerate(trained):
             save_classifier(folder / f"trial_{trial}.pt", classifier, about)
+        groups = read_table(places.CELL_TABLE).set_index("cell_id")["group"].to_dict()
+        validation = read_predictions(
+            *(places.predictions(key), "validation", study.classes, groups)
+        )
+        reference = gather_reference(
+            trained[0], parts, validation, about["predictions"]
+        )
+        write_reference(folder, reference)
 
 
 def in_trial(trial: int, rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -43,6 +43,17 @@ def shut(monkeypatch):
     return close
 
 
+@pytest.fixture
+def model(tmp_path, monkeypatch) -> Path:
+    """Two untrained trials of one source, below the current folder."""
+    from new_images import KEY, write_model  # which need PyTorch
+
+    monkeypatch.chdir(tmp_path)
+    folder = Path(f"models/classifiers/{KEY}")
+    write_model(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of the real, public archives; the test is skipped where it is absent.

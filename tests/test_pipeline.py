@@ -13,6 +13,7 @@ from finished_study import GRAPH, fill_in, finish_study
 from tiny_study import commit, run, write_tiny_study
 
 import predict
+from cytobalance.prediction.temperature import scale
 from cytobalance.sources.archive import open_archive
 from cytobalance.study.cells import read_cells
 from cytobalance.study.params import read_study
@@ -100,6 +101,11 @@ def test_predict_on_test_files_of_the_archives_repeats_the_pipeline(
     table = table[table["part"] == "test"]
     chances = [name for name in table if name.startswith("p_")]
     expected = table.groupby("cell_id")[chances].mean()
+    record = json.loads((study_folder / f"metrics/classifiers/{key}.json").read_text())
+    temperature = record["temperature"]["temperature"]
+    expected[:] = scale(expected.to_numpy(), temperature)
+    rare = record["ranking"]["together"]
+    assert list(rare) == record["rare_classes"]
     cells = read_table(study_folder / "data/cells/cells.csv").set_index("cell_id")
     cells = cells.loc[expected.index]
     assert cells["source"].nunique() == 3
@@ -125,6 +131,9 @@ def test_predict_on_test_files_of_the_archives_repeats_the_pipeline(
         assert np.allclose(found[chances].astype(float), wanted, atol=2e-5)
         best = [name.removeprefix("p_") for name in wanted.idxmax(axis=1)]
         assert list(found["predicted"]) == best
+        for label, about in rare.items():
+            called = found["called"].str.split("|").map(lambda c, x=label: x in c)
+            assert list(called) == list(wanted[f"p_{label}"] > about["threshold"])
     assert len(suffixes) > 1
 
 

@@ -1,88 +1,22 @@
 """predict.py: input as in training, unreadable files, batches, which scores hold."""
 
-import io
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from new_images import ABOUT, KEY, PBC, RECORD, SIZE, run, write_image, write_model
 from PIL import Image
 from tiny_classifiers import tiny_cnn, untrained
 
 import predict
-from cytobalance.classify import reading
 from cytobalance.classify.classifier import save_classifier
 from cytobalance.classify.ensemble import choose_input
+from cytobalance.prediction import judgement, reading
 from cytobalance.study.metrics import write_metrics
-from cytobalance.study.runtime import StudyError, run_stage
-
-CLASSES = ["basophil", "monocyte"]
-SIZE = 16
-KEY = "heldout-plain-sequential_cnn"
-PBC = {"crop": 0.5, "depth": 0, "boxes": False, "origin": "published"}
-ABOUT = {
-    "classes": CLASSES,
-    "size": SIZE,
-    "inputs": {"pbc": PBC},
-    "trials": 2,
-    "predictions": "abc",
-}
-SCORES = {
-    "cells": 341,
-    "groups": 221,
-    "overall": {"balanced_accuracy": {"mean": 0.7012, "low": 0.62, "high": 0.761}},
-    "calibration": {"ece": 0.0314},
-}
-RECORD = {
-    "simulated": True,
-    "protocol": "heldout",
-    "trials": 2,
-    "confidence": 0.95,
-    "predictions": "abc",
-    "ensemble": {"all": SCORES},
-}
-
-
-def write_model(folder: Path, **changes) -> None:
-    about = ABOUT | changes
-    for trial in range(2):
-        classifier = untrained(tiny_cnn(), 2, SIZE, trial)
-        save_classifier(folder / f"trial_{trial}.pt", classifier, about)
-
-
-def write_image(path: Path, seed: int = 0, side: int = 40) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
-    Image.fromarray(pixels).save(path)
-
-
-@pytest.fixture
-def model(tmp_path, monkeypatch):
-    """Two untrained trials of one source, below the current folder."""
-    monkeypatch.chdir(tmp_path)
-    folder = Path(f"models/classifiers/{KEY}")
-    write_model(folder)
-    return folder
-
-
-def run(capsys, *words) -> tuple[int, pd.DataFrame, str]:
-    """Exit code, the table on stdout, and stderr."""
-    code = 0
-    with pytest.MonkeyPatch.context() as patch:
-        arguments = ["x", "--model", f"models/classifiers/{KEY}", *map(str, words)]
-        patch.setattr(sys, "argv", arguments)
-        try:
-            run_stage(predict.main, alone=False)
-        except SystemExit as ended:
-            code = ended.code
-    said = capsys.readouterr()
-    table = pd.DataFrame()
-    if said.out:
-        table = pd.read_csv(io.StringIO(said.out), keep_default_na=False)
-    return code, table, said.err
+from cytobalance.study.runtime import StudyError
 
 
 def test_the_crop_of_training_is_used_without_asking(model, capsys):
@@ -234,8 +168,8 @@ def test_memory_holds_one_batch_and_rows_stream(model, capsys, monkeypatch):
         written.append(len(list(Path().glob(".out.csv.partial*"))))
         return plain(trials, images)
 
-    plain = predict.mean_probability
-    monkeypatch.setattr(predict, "mean_probability", watch)
+    plain = judgement.mean_probability
+    monkeypatch.setattr(judgement, "mean_probability", watch)
     code, table, _ = run(capsys, "new")
     assert code == predict.SOME_UNREAD and sizes == [4, 3, 3] and len(table) == 11
     alone = pd.concat([run(capsys, f"new/{k:02}.png")[1] for k in (0, 6, 10)])
@@ -260,7 +194,7 @@ def test_an_interrupted_run_leaves_no_table(model, capsys, monkeypatch):
         calls.append(1)
         return np.full((len(images), 2), 0.5)
 
-    monkeypatch.setattr(predict, "mean_probability", interrupt)
+    monkeypatch.setattr(judgement, "mean_probability", interrupt)
     code, _, said = run(capsys, "--output", "out.csv", "new")
     assert code == 130 and not list(Path().glob("*out.csv*"))
     assert "2 of 6 files; the table is not whole" in said.splitlines()[-1]

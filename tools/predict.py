@@ -1,4 +1,4 @@
-"""Classify new cell images with a trained classifier; writes a CSV table."""
+"""Classify new cell images with a trained classifier: a table, counts and a page."""
 
 import argparse
 import os
@@ -9,63 +9,67 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import numpy as np
 import pandas as pd
 
 # A script sees the modules beside it; the library is beside the stages.
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from cytobalance.classify.ensemble import (
-    choose_input,
-    describe,
-    load_ensemble,
-    mean_probability,
-)
-from cytobalance.classify.reading import BATCH, find_files, read_batches
-from cytobalance.classify.statement import describe_scores
+from cytobalance.classify.ensemble import choose_input, describe, load_ensemble
+from cytobalance.prediction.counts import Counts
+from cytobalance.prediction.files import Finder
+from cytobalance.prediction.judgement import Judge
+from cytobalance.prediction.reading import BATCH, Reader
+from cytobalance.prediction.reference import read_reference
+from cytobalance.prediction.rows import tabulate
+from cytobalance.prediction.statement import find_scores
 from cytobalance.sources.entry import is_image_name
 from cytobalance.study import places
 from cytobalance.study.devices import make_deterministic, pick_device
-from cytobalance.study.progress import show_progress
-from cytobalance.study.runtime import StudyError, atomic_file, run_stage
+from cytobalance.study.runtime import StudyError, atomic_file, run_stage, show_progress
+from cytobalance.study.tables import write_table
 
 SOME_UNREAD = 3  # exit code: the table is whole, but some rows have a reason alone
 
 
 def main() -> None:
-    """A row a file: class, confidence, probabilities (means over trials), or reason."""
+    """A row a file: what it is taken for, how surely, or why it can't be read."""
     options = read_options()
-    check_output(options.output)
+    check_outputs(options)
     make_deterministic()
     trials, about = load_ensemble(options.model, pick_device())
+    judge = Judge(
+        *(trials, about["classes"]),
+        read_reference(options.model, len(about["classes"]), about["predictions"]),
+        *(options.coverage, options.specificity),
+    )
     facts = choose_input(about["inputs"], options.like)
-    folder = options.model.resolve()
-    study = folder.joinpath(*[".."] * len(places.classifier("*").parts))
-    metrics = study.joinpath(places.scores(folder.name)).resolve()
-    files, left_out = find_files(options.images)
+    finder = Finder(options.subject)
+    files = finder.find(options.images)
     tell(f"images are read as: {describe(facts)}, shrunk to {about['size']} px")
-    tell(describe_scores(metrics, about))
-
+    _, scores = find_scores(find_metrics(options.model), about)
+    for line in (scores, *judge.describe()):
+        tell(line)
+    reader = Reader(facts, about["size"])
+    counts = Counts(judge.classes)
     done = unread = 0
     try:
         with open_table(options.output) as out:
-            batches = read_batches(files, facts, about["size"])
-            count = -(-len(files) // BATCH)
-            for batch, images, reasons in show_progress(
-                batches, count, desc="predicting", unit=f"batches of {BATCH} images"
-            ):
-                chances = mean_probability(trials, images)
-                names = [file.name for file in batch]
-                table = tabulate(names, reasons, chances, about["classes"])
-                write_rows(out, table, first=not done)
-                done += len(batch)
-                unread += sum(map(bool, reasons))
+            batches = reader.read_batches(files)
+            total = -(-len(files) // BATCH)
+            for batch in show_progress(batches, total, unit="batch"):
+                verdicts = judge.judge(batch.images)
+                write_rows(out, tabulate(batch, verdicts, judge), first=not done)
+                counts.add([file.subject for file in batch.read], verdicts)
+                done += len(batch.files)
+                unread += sum(map(bool, batch.reasons))
+            if options.differential:
+                write_table(options.differential, counts.tabulate())
     except BaseException:
         tell(f"not finished: {done} of {len(files)} files; the table is not whole")
         raise
     tell(
         f"{done - unread} of {done} files predicted, {unread} can't be read (column "
-        f"reason), {left_out} left out as litter or no image by name"
+        f"reason), {finder.left_out} left out as litter or no image by name"
     )
     if unread:
         sys.exit(SOME_UNREAD)
@@ -89,24 +93,76 @@ def read_options() -> argparse.Namespace:
         metavar="CSV",
         help="write here instead of to the terminal; appears when it is whole",
     )
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE|FOLDER")
+    parser.add_argument(
+        "--differential",
+        type=Path,
+        metavar="CSV",
+        help="write the share of each class in each subject here",
+    )
+    parser.add_argument(
+        "--subject",
+        metavar="PATTERN",
+        help="regular expression that finds the subject in a file's path; else it is "
+        "the first level of folders",
+    )
+    parser.add_argument(
+        "--coverage",
+        type=fraction,
+        default=0.9,
+        metavar="PART",
+        help="of each class's cells, whose sets are to hold the class (%(default)s)",
+    )
+    parser.add_argument(
+        "--specificity",
+        type=fraction,
+        default=0.99,
+        metavar="PART",
+        help="of other classes' cells, not to be called a rare class (%(default)s)",
+    )
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE|FOLDER|ARCHIVE")
     return parser.parse_args()
 
 
-def check_output(path: Path | None) -> None:
-    """Refuse, before the work, a place where the table can't or should not appear."""
-    if path is None:
-        return
+def fraction(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError("must be above 0 and below 1, as 0.9")
+    return value
+
+
+def find_metrics(model: Path) -> Path:
+    """Where the project that holds the model's folder has its scores."""
+    folder = model.resolve()
+    study = folder.joinpath(*[".."] * len(places.classifier("*").parts))
+    return study.joinpath(places.scores(folder.name)).resolve()
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Refuse, before the work, places where outputs can't or should not appear."""
+    named: dict[Path, str] = {}
+    for option in ("output", "differential"):
+        path = getattr(options, option)
+        if path is None:
+            continue
+        check_output(f"--{option} {path}", path)
+        if (place := path.absolute()) in named:
+            raise StudyError(
+                f"--{option} {path} is the same file as --{named[place]}; name another"
+            )
+        named[place] = option
+
+
+def check_output(words: str, path: Path) -> None:
     try:
         if path.exists() and not path.is_file():
-            raise StudyError(f"--output {path} is no regular file; name a file")
+            raise StudyError(f"{words} is no regular file; name a file")
         if is_image_name(path.name):  # of `--output *.png`, the first is no table
-            raise StudyError(f"--output {path} is the name of an image; name a table")
+            raise StudyError(f"{words} is the name of an image; name another file")
         there = next(place for place in path.absolute().parents if place.exists())
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         raise StudyError(
-            f"--output {path} can't be written: {error.strerror}; name another place"
+            f"{words} can't be written: {error.strerror}; name another place"
         ) from None
 
 
@@ -126,26 +182,6 @@ def open_table(path: Path | None) -> Iterator[IO[str]]:
         # Python would flush once more at its end, and fail with a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise StudyError("the program that read the table has ended") from None
-
-
-def tabulate(
-    names: list[str], reasons: list[str], chances: np.ndarray, classes: list[str]
-) -> pd.DataFrame:
-    """Rows of a batch. chances: float [n, C], of the files without a reason."""
-    read = [k for k, reason in enumerate(reasons) if not reason]
-    columns = ["predicted", "confidence", *(f"p_{label}" for label in classes)]
-    table = pd.DataFrame(
-        [
-            [classes[row.argmax()], float(row.max()), *map(float, row)]
-            for row in chances
-        ],
-        index=read,
-        columns=columns,
-    ).reindex(range(len(names)))
-    # A name may hold a line end, as macOS's `Icon\r` does: a row stays a line.
-    plain = [n.replace("\r", "\\r").replace("\n", "\\n") for n in names]
-    table.insert(0, "file", plain)
-    return table.assign(reason=reasons)
 
 
 def write_rows(out: IO[str], table: pd.DataFrame, first: bool) -> None:

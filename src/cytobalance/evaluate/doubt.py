@@ -1,5 +1,6 @@
 """Whether a classifier's doubt can be relied on: its temperature, conformal sets."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,13 @@ from cytobalance.evaluate.calibration import (
 from cytobalance.evaluate.intervals import design_effect, wilson
 from cytobalance.evaluate.predictions import Predictions
 from cytobalance.prediction.sets import Conformal, find_unsure, needed_cells
+from cytobalance.prediction.temperature import scale
 from cytobalance.study.settings import Evaluate
+
+
+def scaled(predictions: Predictions, temperature: float) -> Predictions:
+    """The same with probabilities scaled by a temperature; no class changes."""
+    return replace(predictions, probability=scale(predictions.probability, temperature))
 
 
 def compare_calibration(
@@ -28,7 +35,7 @@ def compare_calibration(
         "temperature": temperature,
         "cells": len(validation),
         "before": _score(test, settings.calibration_bins),
-        "after": _score(test.scaled(temperature), settings.calibration_bins),
+        "after": _score(scaled(test, temperature), settings.calibration_bins),
     }
 
 

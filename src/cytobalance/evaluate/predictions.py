@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cytobalance.prediction.temperature import scale
 from cytobalance.study.damage import damaged
 from cytobalance.study.tables import read_table
 
@@ -41,10 +40,6 @@ class Predictions:
         """All trials as one classifier: the class of the highest mean probability."""
         mean = self.probability.mean(0, keepdims=True)
         return replace(self, predicted=mean.argmax(-1), probability=mean)
-
-    def scaled(self, temperature: float) -> "Predictions":
-        """The same with probabilities scaled by a temperature; no class changes."""
-        return replace(self, probability=scale(self.probability, temperature))
 
     def of_origin(self, origin: str) -> "Predictions":
         """The same predictions of `real` or of `synthetic` cells alone."""

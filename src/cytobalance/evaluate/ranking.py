@@ -30,8 +30,13 @@ def rare_classes(hold_out: pd.DataFrame, classes: tuple[str, ...]) -> list[str]:
     """
     train = hold_out.loc[hold_out["part"] == "train", "label"]
     counts = [int((train == label).sum()) for label in classes]
+    return [classes[i] for i in smallest_third(counts)]
+
+
+def smallest_third(counts: list[int]) -> list[int]:
+    """Which classes are the smallest third, at least one; of equals the first."""
     order = np.argsort(counts, kind="stable")[: max(1, len(counts) // 3)]
-    return [classes[i] for i in sorted(order)]
+    return sorted(order.tolist())
 
 
 def rank_class(

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cytobalance.evaluate.by_source import score_sources
 from cytobalance.evaluate.differential import count_differential
-from cytobalance.evaluate.doubt import compare_calibration, score_sets
+from cytobalance.evaluate.doubt import compare_calibration, scaled, score_sets
 from cytobalance.evaluate.predictions import Predictions
 from cytobalance.evaluate.ranking import rank_class, trace_curve
 from cytobalance.study.runtime import random_stream
@@ -40,7 +40,7 @@ def describe_real_cells(
     blasts, mixed = blast_classes(types)
     stream = random_stream(seed, "evaluate", key, "differential")
     raw = test.ensemble, validation.ensemble
-    together, checked = (predictions.scaled(temperature) for predictions in raw)
+    together, checked = (scaled(predictions, temperature) for predictions in raw)
     return {
         "temperature": compare_calibration(*raw, temperature, settings),
         "sets": score_sets(together, checked, settings),

@@ -13,30 +13,32 @@ NOT_HELD_OUT = {
 }
 
 
-def describe_scores(path: Path, about: dict[str, Any]) -> str:
-    """One line on the scores of all trials together, for those who read predictions.
+def find_scores(path: Path, about: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The record of all trials' scores, and one line on them for those who predict.
 
     path: the classifier's metrics file, from `evaluate`; about: what its model files
-    tell. Says so, and gives no number, where the file is missing or unreadable, belongs
-    to another training, or has no held-out cells.
+    tell. The record is empty, and the line says why, where the file is missing or
+    unreadable, belongs to another training, or has no held-out cells.
     """
     try:
         if not path.exists():
-            return (
+            return {}, (
                 f"no score is known: {path} is missing; run `dvc repro` to evaluate it"
             )
         record = read_metrics(path)
         if record["predictions"] != about["predictions"]:
-            return f"no score is known: {path} is of another training; run `dvc repro`"
+            return {}, (
+                f"no score is known: {path} is of another training; run `dvc repro`"
+            )
         if record["protocol"] != "heldout":
-            return (
+            return {}, (
                 f"no held-out score: under protocol {record['protocol']} the test "
                 f"cells were {NOT_HELD_OUT[record['protocol']]}; take a `heldout-` "
                 "classifier"
             )
-        return _in_words(record, path)
+        return record, _in_words(record, path)
     except (StudyError, KeyError, TypeError, ValueError, OSError):
-        return (
+        return {}, (
             f"no score is known: {path} is damaged or of an older version; run "
             "`dvc repro`"
         )
