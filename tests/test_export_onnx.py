@@ -24,6 +24,8 @@ from cytobalance.classify.network import UNIT_HEAD
 from cytobalance.classify.settings import AnyClassifier
 from cytobalance.curation.decode import crop_centre, decode_picture, shrink
 from cytobalance.export import onnx_model
+from cytobalance.prediction.reference import Reference, write_reference
+from cytobalance.prediction.temperature import scale
 from cytobalance.simulator.cell import render_cell
 from cytobalance.simulator.optics import draw_style
 from cytobalance.study.devices import make_deterministic
@@ -108,6 +110,7 @@ def exported(tmp_path_factory) -> Path:
         patch.chdir(folder)
         for number, trial in enumerate(trials_of(tiny_cnn())):
             save_classifier(MODEL / f"trial_{number}.pt", trial, ABOUT)
+        write_reference(MODEL, make_reference())
         assert run("--model", str(MODEL), "--output", "exports/classifier") == 0
     return folder
 
@@ -118,18 +121,37 @@ def project(exported, monkeypatch) -> Path:
     return exported
 
 
-def check_parity(model: bytes, trials: list, images: np.ndarray | None = None) -> None:
+def make_reference() -> Reference:
+    """Of validation cells that ask for a temperature far from 1: a third is missed."""
+    label = np.arange(60) % len(CLASSES)
+    probability = 0.9 * np.eye(len(CLASSES))[label] + 0.1 / len(CLASSES)
+    label[::3] = (label[::3] + 1) % len(CLASSES)
+    return Reference(probability, label, np.full(len(CLASSES), 50), "abc")
+
+
+def temperature() -> float:
+    found = make_reference().temperature
+    assert not 0.8 < found < 1.25
+    return found
+
+
+def check_parity(
+    model: bytes,
+    trials: list,
+    images: np.ndarray | None = None,
+    temperature: float = 1.0,
+) -> None:
     """On these images or on simulated cells, one and several at a time."""
     images = images_of(7) if images is None else images
     for batch in (images[:1], images):
-        wanted = mean_probability(trials, batch)
+        wanted = scale(mean_probability(trials, batch), temperature)
         assert wanted.min() > 1e-6 and wanted.max() < 0.999
         assert np.abs(answer(model, batch) - wanted).max() < 1e-4
 
 
 def test_probabilities_are_the_mean_of_pytorchs_trials(project):
     trials, _ = load_ensemble(MODEL, CPU)
-    check_parity(FILE.read_bytes(), trials)
+    check_parity(FILE.read_bytes(), trials, temperature=temperature())
 
 
 def test_probabilities_of_real_cells_are_pytorchs(project, real_data):
@@ -140,7 +162,7 @@ def test_probabilities_of_real_cells_are_pytorchs(project, real_data):
     cells = np.stack([shrink(crop_centre(frame, 0.6), SIZE) for frame in frames])
     assert len(cells) > 20
     trials, _ = load_ensemble(MODEL, CPU)
-    check_parity(FILE.read_bytes(), trials, cells)
+    check_parity(FILE.read_bytes(), trials, cells, temperature())
 
 
 @pytest.mark.parametrize(
@@ -171,6 +193,7 @@ def test_the_file_says_what_goes_in_and_comes_out(project):
     assert json.loads(facts["classes"]) == CLASSES and facts["size"] == str(SIZE)
     assert json.loads(facts["inputs"])["pbc"]["crop"] == 0.5
     assert facts["key"] == KEY and facts["trials"] == "mean of 2"
+    assert json.loads(facts["temperature"]) == temperature()
     (taken,), (given,) = model.graph.input, model.graph.output
     assert taken.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     sides = [side.dim_value for side in taken.type.tensor_type.shape.dim]

@@ -10,11 +10,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 import torch
 
 from cytobalance.classify.ensemble import load_ensemble
-from cytobalance.classify.statement import describe_scores
 from cytobalance.export.cell_set import ExportSet, gather_set
 from cytobalance.export.datasheet import FORMS, describe_cells, describe_classifier
 from cytobalance.export.formats import write_folders, write_medmnist, write_shards
 from cytobalance.export.place import check_place, export_folder
+from cytobalance.prediction.reference import read_reference
+from cytobalance.prediction.statement import find_scores
 from cytobalance.report.card_facts import CENSUS, gather_data
 from cytobalance.report.datasheet import write_datasheet
 from cytobalance.study import places
@@ -63,10 +64,18 @@ def export_classifier(options: argparse.Namespace) -> None:
     from cytobalance.export import onnx_model  # slow to import
 
     trials, about = load_ensemble(options.model, torch.device("cpu"))
-    together = onnx_model.choose_trials(trials, options.trial)
+    temperature = 1.0  # of all trials together; one alone would need another
+    if options.trial is None:
+        reference = read_reference(
+            *(options.model, len(about["classes"]), about["predictions"])
+        )
+        temperature = reference.temperature
+    together = onnx_model.choose_trials(trials, options.trial, temperature)
     folder = options.model.resolve()
     study = folder.joinpath(*[".."] * len(places.classifier("*").parts)).resolve()
-    facts = onnx_model.describe_model(folder.name, trials, about, options.trial)
+    facts = onnx_model.describe_model(
+        *(folder.name, trials, about, options.trial, temperature)
+    )
     model = onnx_model.build_onnx(together, about["size"], facts)
     images, what = onnx_model.sample_images(study / places.CELLS, about["size"])
     difference = onnx_model.measure_parity(model, together, images)
@@ -74,7 +83,7 @@ def export_classifier(options: argparse.Namespace) -> None:
 
     scores = "the study's scores are of all trials together, not of this one"
     if options.trial is None:
-        scores = describe_scores(study / places.scores(folder.name), about)
+        _, scores = find_scores(study / places.scores(folder.name), about)
         scores = scores.replace(f"{study}/", "")  # no path of this machine
     checked = f"ONNX Runtime and PyTorch agree to {onnx_model.TOLERANCE:g} on {what}"
     with export_folder(options.output) as out:

@@ -104,7 +104,7 @@ def _count_classes(cells: ExportSet) -> tuple[list[str], list[list[str]]]:
 def describe_classifier(facts: dict[str, Any], scores: str, checked: str) -> str:
     """The datasheet of a classifier as ONNX, in Markdown.
 
-    facts: of its metadata; scores: as of `describe_scores`; checked: how it was.
+    facts: of its metadata; scores: as of `find_scores`; checked: how it was.
     """
     size = facts["size"]
     simulated = any(i["origin"] == "simulated" for i in facts["inputs"].values())
@@ -121,7 +121,11 @@ def describe_classifier(facts: dict[str, Any], scores: str, checked: str) -> str
             f"images: uint8 [N, {size}, {size}, 3], RGB in 0..255. Scaling and "
             "resizing are in the graph.",
         ),
-        ("Output", "probabilities: float32 [N, C], a column a class as below"),
+        (
+            "Output",
+            "probabilities: float32 [N, C], a column a class as below, scaled by the "
+            f"temperature {facts['temperature']:g}",
+        ),
         (
             "How an image becomes an input",
             "as tools/predict.py does it: crop by the source that the image is like, "

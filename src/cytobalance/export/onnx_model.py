@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from cytobalance.classify.cells import to_float
 from cytobalance.classify.classifier import Classifier
 from cytobalance.classify.network import NetworkClassifier
+from cytobalance.prediction.temperature import SMALLEST
 from cytobalance.study.runtime import StudyError
 
 # The first in which `Resize` averages where it shrinks, as PyTorch does.
@@ -27,12 +28,13 @@ MOST_BYTES = 2**31 - 1
 class Together(nn.Module):
     """Trials as one network: uint8 [N, S, S, 3] -> mean probabilities float32 [N, C].
 
-    In float32, whatever the precision of the training.
+    Scaled by the temperature, as `predict` does. In float32, whatever the precision of
+    the training.
     """
 
-    def __init__(self, trials: list[NetworkClassifier]):
+    def __init__(self, trials: list[NetworkClassifier], temperature: float = 1.0):
         super().__init__()
-        self.trials = trials
+        self.trials, self.temperature = trials, temperature
         self.networks = nn.ModuleList([trial.network for trial in trials])
         self.offsets = nn.ParameterList(
             [nn.Parameter(trial.offset, requires_grad=False) for trial in trials]
@@ -45,11 +47,14 @@ class Together(nn.Module):
                 self.trials, self.networks, self.offsets, strict=True
             )
         ]
-        return torch.stack(chances).mean(0)
+        mean = torch.stack(chances).mean(0)
+        return (mean.clamp_min(SMALLEST).log() / self.temperature).softmax(1)
 
 
-def choose_trials(trials: list[Classifier], trial: int | None) -> Together:
-    """All trials, or one of them, as a network.
+def choose_trials(
+    trials: list[Classifier], trial: int | None, temperature: float = 1.0
+) -> Together:
+    """All trials, or one of them, as a network. temperature: of the result.
 
     Raises StudyError where there is no such trial, or the classifier is no network.
     """
@@ -63,16 +68,21 @@ def choose_trials(trials: list[Classifier], trial: int | None) -> Together:
             f"--trial {trial}: the classifier has trials 0 to {len(trials) - 1}; "
             "without --trial the mean of all is exported"
         )
-    return Together(trials if trial is None else [trials[trial]]).eval()
+    chosen = trials if trial is None else [trials[trial]]
+    return Together(chosen, temperature).eval()
 
 
 def describe_model(
-    key: str, trials: list[Classifier], about: dict[str, Any], trial: int | None
+    key: str,
+    trials: list[Classifier],
+    about: dict[str, Any],
+    trial: int | None,
+    temperature: float = 1.0,
 ) -> dict[str, Any]:
     """The facts that go into an ONNX file: what it takes, gives and was trained on.
 
     key: of the classifier; about: as of `load_ensemble`; trial: the one exported, None
-    for all.
+    for all; temperature: by which its probabilities are scaled.
     """
     return {
         "key": key,
@@ -81,6 +91,7 @@ def describe_model(
         "size": about["size"],
         "inputs": about["inputs"],
         "trials": f"mean of {len(trials)}" if trial is None else f"trial {trial} alone",
+        "temperature": temperature,
         "predictions": about["predictions"],
         "use": "not for diagnosis",
     }

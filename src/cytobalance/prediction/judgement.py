@@ -10,7 +10,7 @@ from cytobalance.classify.ensemble import mean_probability
 from cytobalance.evaluate.ranking import choose_threshold, smallest_third
 from cytobalance.prediction.reference import Reference
 from cytobalance.prediction.sets import Conformal, find_unsure, needed_cells
-from cytobalance.prediction.temperature import fit_temperature, scale
+from cytobalance.prediction.temperature import scale
 
 # Share of the validation cells that count as like those of training.
 LIKE = 0.99
@@ -49,7 +49,7 @@ class Judge:
     ):
         self.trials, self.classes, self.reference = trials, classes, reference
         label = reference.label
-        self.temperature = fit_temperature(reference.probability, label)
+        self.temperature = reference.temperature
         known = scale(reference.probability, self.temperature)
         self.conformal = Conformal(known, label, coverage)
         rare = smallest_third(list(reference.training_cells))

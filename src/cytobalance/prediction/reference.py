@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cytobalance.prediction.nearness import ARRAYS, Nearness
+from cytobalance.prediction.temperature import fit_temperature
 from cytobalance.study.damage import damaged, reading
 from cytobalance.study.runtime import StudyError, atomic_file
 
@@ -35,6 +36,11 @@ class Reference:
     predictions: str
     nearness: Nearness | None = None
     distance: np.ndarray | None = None
+
+    @property
+    def temperature(self) -> float:
+        """By which the probabilities of all trials together are scaled."""
+        return fit_temperature(self.probability, self.label)
 
 
 def write_reference(folder: Path, reference: Reference) -> None:
