@@ -1,40 +1,39 @@
 """Classify new cell images with a trained classifier: a table, counts and a page."""
 
 import argparse
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
-
-import pandas as pd
 
 # A script sees the modules beside it; the library is beside the stages.
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from cytobalance.classify.ensemble import choose_input, describe, load_ensemble
 from cytobalance.prediction.counts import Counts
-from cytobalance.prediction.files import Finder
+from cytobalance.prediction.files import File, Finder
+from cytobalance.prediction.gallery import Gallery
 from cytobalance.prediction.judgement import Judge
+from cytobalance.prediction.outcome import Outcome
+from cytobalance.prediction.outputs import check_outputs, open_table, write_rows
+from cytobalance.prediction.page import compose_page, render
 from cytobalance.prediction.reading import BATCH, Reader
 from cytobalance.prediction.reference import read_reference
 from cytobalance.prediction.rows import tabulate
 from cytobalance.prediction.statement import find_scores
-from cytobalance.sources.entry import is_image_name
 from cytobalance.study import places
 from cytobalance.study.devices import make_deterministic, pick_device
-from cytobalance.study.runtime import StudyError, atomic_file, run_stage, show_progress
+from cytobalance.study.runtime import atomic_file, run_stage, show_progress
 from cytobalance.study.tables import write_table
 
+THUMBNAIL = 96  # pixels a side of the page's pictures
+OUTPUTS = ("output", "differential", "page")  # options that name files
 SOME_UNREAD = 3  # exit code: the table is whole, but some rows have a reason alone
 
 
 def main() -> None:
     """A row a file: what it is taken for, how surely, or why it can't be read."""
     options = read_options()
-    check_outputs(options)
+    check_outputs({name: getattr(options, name) for name in OUTPUTS})
     make_deterministic()
     trials, about = load_ensemble(options.model, pick_device())
     judge = Judge(
@@ -46,33 +45,46 @@ def main() -> None:
     finder = Finder(options.subject)
     files = finder.find(options.images)
     tell(f"images are read as: {describe(facts)}, shrunk to {about['size']} px")
-    _, scores = find_scores(find_metrics(options.model), about)
-    for line in (scores, *judge.describe()):
+    found = find_scores(find_metrics(options.model), about)
+    for line in (found[1], *judge.describe()):
         tell(line)
-    reader = Reader(facts, about["size"])
-    counts = Counts(judge.classes)
-    done = unread = 0
+    reader = Reader(facts, about["size"], THUMBNAIL if options.page else 0)
+    classes = judge.classes
+    outcome = Outcome(Counts(classes), Gallery(classes, options.most))
     try:
         with open_table(options.output) as out:
-            batches = reader.read_batches(files)
-            total = -(-len(files) // BATCH)
-            for batch in show_progress(batches, total, unit="batch"):
-                verdicts = judge.judge(batch.images)
-                write_rows(out, tabulate(batch, verdicts, judge), first=not done)
-                counts.add([file.subject for file in batch.read], verdicts)
-                done += len(batch.files)
-                unread += sum(map(bool, batch.reasons))
+            name_files(out, reader, files, judge, outcome)
             if options.differential:
-                write_table(options.differential, counts.tabulate())
+                write_table(options.differential, outcome.counts.tabulate())
+            if options.page:
+                model = options.model.resolve().name
+                page = compose_page(model, judge, about["inputs"], found, outcome)
+                with atomic_file(options.page) as partial:
+                    partial.write_text(render(page), encoding="utf-8")
     except BaseException:
-        tell(f"not finished: {done} of {len(files)} files; the table is not whole")
+        done = f"{outcome.done} of {len(files)} files"
+        tell(f"not finished: {done}; the table is not whole")
         raise
+    unread = len(outcome.unread)
     tell(
-        f"{done - unread} of {done} files predicted, {unread} can't be read (column "
-        f"reason), {finder.left_out} left out as litter or no image by name"
+        f"{outcome.done - unread} of {outcome.done} files predicted, {unread} can't be "
+        f"read (column reason), {finder.left_out} left out as litter or no image by "
+        "name"
     )
     if unread:
         sys.exit(SOME_UNREAD)
+
+
+def name_files(
+    out: IO[str], reader: Reader, files: list[File], judge: Judge, outcome: Outcome
+) -> None:
+    """Write the rows batch by batch, and add them to the outcome."""
+    total = -(-len(files) // BATCH)
+    for batch in show_progress(reader.read_batches(files), total, unit="batch"):
+        verdicts = judge.judge(batch.images)
+        rows = tabulate(batch, verdicts, judge)
+        write_rows(out, rows, first=not outcome.done)
+        outcome.add(batch, verdicts, judge)
 
 
 def read_options() -> argparse.Namespace:
@@ -98,6 +110,19 @@ def read_options() -> argparse.Namespace:
         type=Path,
         metavar="CSV",
         help="write the share of each class in each subject here",
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="HTML",
+        help="write a page of the counts and of the cells here",
+    )
+    parser.add_argument(
+        "--most",
+        type=positive,
+        default=60,
+        metavar="N",
+        help="cells of a class that the page shows (%(default)s)",
     )
     parser.add_argument(
         "--subject",
@@ -130,66 +155,17 @@ def fraction(text: str) -> float:
     return value
 
 
+def positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return int(text)
+
+
 def find_metrics(model: Path) -> Path:
     """Where the project that holds the model's folder has its scores."""
     folder = model.resolve()
     study = folder.joinpath(*[".."] * len(places.classifier("*").parts))
     return study.joinpath(places.scores(folder.name)).resolve()
-
-
-def check_outputs(options: argparse.Namespace) -> None:
-    """Refuse, before the work, places where outputs can't or should not appear."""
-    named: dict[Path, str] = {}
-    for option in ("output", "differential"):
-        path = getattr(options, option)
-        if path is None:
-            continue
-        check_output(f"--{option} {path}", path)
-        if (place := path.absolute()) in named:
-            raise StudyError(
-                f"--{option} {path} is the same file as --{named[place]}; name another"
-            )
-        named[place] = option
-
-
-def check_output(words: str, path: Path) -> None:
-    try:
-        if path.exists() and not path.is_file():
-            raise StudyError(f"{words} is no regular file; name a file")
-        if is_image_name(path.name):  # of `--output *.png`, the first is no table
-            raise StudyError(f"{words} is the name of an image; name another file")
-        there = next(place for place in path.absolute().parents if place.exists())
-        tempfile.TemporaryFile(dir=there).close()
-    except OSError as error:
-        raise StudyError(
-            f"{words} can't be written: {error.strerror}; name another place"
-        ) from None
-
-
-@contextmanager
-def open_table(path: Path | None) -> Iterator[IO[str]]:
-    """Where rows go: standard output, or a file that appears when it is whole."""
-    if path is not None:
-        with (
-            atomic_file(path) as partial,
-            partial.open("w", encoding="utf-8", newline="") as out,
-        ):
-            yield out
-        return
-    try:
-        yield sys.stdout
-    except BrokenPipeError:
-        # Python would flush once more at its end, and fail with a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise StudyError("the program that read the table has ended") from None
-
-
-def write_rows(out: IO[str], table: pd.DataFrame, first: bool) -> None:
-    """Append rows and let them go, so that a reader sees each batch as it is done."""
-    table.to_csv(
-        out, index=False, header=first, lineterminator="\n", float_format="%.6g"
-    )
-    out.flush()
 
 
 def tell(text: str) -> None:
