@@ -13,7 +13,8 @@ from cytobalance.taxonomy import readable
 class Shown:
     """A cell: JPEG, file, confidence in 0..1, and its doubts in words.
 
-    others: further classes of its set; called: rare classes that it is called.
+    fits_none: whether its set is empty; others: further classes of its set; called:
+    rare classes that it is called.
     """
 
     jpeg: bytes
@@ -21,6 +22,7 @@ class Shown:
     confidence: float
     unlike: bool
     unsure: bool
+    fits_none: bool
     others: tuple[str, ...]
     called: tuple[str, ...]
 
@@ -62,6 +64,7 @@ class Gallery:
                 told["confidence"][k],
                 unlike=told["unlike_training"][k] == "yes",
                 unsure=told["unsure"][k] == "yes",
+                fits_none=not told["set"][k],
                 others=_name(told["set"][k], undecided | {label}),
                 called=_name(told["called"][k], {label}),
             )
