@@ -55,7 +55,7 @@ def write_model(folder: Path, **changes) -> None:
 def make_reference(cells: tuple[int, int] = (50, 50), **changes) -> Reference:
     """Of validation cells whose probabilities tell the classes half apart."""
     label = np.repeat([0, 1], cells)
-    first = np.random.default_rng(0).beta(2, 2, len(label)) * 0.5 + 0.5 * (label == 0)
+    first = np.random.default_rng(0).beta(2, 2, len(label)) * 0.7 + 0.3 * (label == 0)
     probability = np.stack([first, 1 - first], 1)
     return replace(Reference(probability, label, np.array([400, 20]), "abc"), **changes)
 
