@@ -13,7 +13,7 @@ from cytobalance.evaluate.predictions import Predictions
 from cytobalance.evaluate.ranking import choose_threshold
 from cytobalance.prediction.gathering import gather_reference
 from cytobalance.prediction.judgement import Judge
-from cytobalance.prediction.nearness import COMPONENTS, learn_nearness
+from cytobalance.prediction.nearness import COMPONENTS, find_colours, learn_nearness
 from cytobalance.prediction.reference import (
     FILE,
     Reference,
@@ -82,25 +82,46 @@ def test_columns_of_doubt_agree(model, capsys):
     sure = table["unsure"] == "no"
     assert (table.loc[sure, "set"] == table.loc[sure, "predicted"]).all()
     assert (table.loc[~sure, "set"] != table.loc[~sure, "predicted"]).all()
-    assert (table["unlike_training"] == "").all()  # this one knows no features
+    assert (table["unlike_training"] == "").all()  # this one can't compare
+
+
+def write_frame(path: str, cell: np.ndarray) -> None:
+    """A PNG of twice the side, of which training keeps the half in the middle."""
+    frame = np.zeros((2 * SIZE, 2 * SIZE, 3), np.uint8)
+    frame[SIZE // 2 : -SIZE // 2, SIZE // 2 : -SIZE // 2] = cell
+    Image.fromarray(frame).save(path)
 
 
 def test_images_unlike_those_of_training_are_marked(model, capsys):
     first = untrained(tiny_cnn(), 2, SIZE)
-    stack = to_tensor(draw_images(80, high=40))
-    nearness = learn_nearness(first.features(stack).numpy(), np.repeat([0, 1], 40))
-    distance = nearness.distance(first.features(stack).numpy())
-    reference = make_reference(nearness=nearness, distance=distance)
-    write_reference(model, reference)
-    for name, high in (("like", 40), ("unlike", 256)):
-        # Twice the side, of which training keeps the half in the middle.
-        frame = np.zeros((2 * SIZE, 2 * SIZE, 3), np.uint8)
-        frame[SIZE // 2 : -SIZE // 2, SIZE // 2 : -SIZE // 2] = draw_images(1, 3, high)[
-            0
-        ]
-        Image.fromarray(frame).save(f"{name}.png")
-    _, table, _ = run(capsys, "like.png", "unlike.png")
-    assert list(table["unlike_training"]) == ["no", "yes"]
+    stack, labels = draw_images(80, high=40), np.repeat([0, 1], 40)
+    seen = {"colours": find_colours(stack)}
+    seen["features"] = first.features(to_tensor(stack)).numpy()
+    near = {way: learn_nearness(values, labels) for way, values in seen.items()}
+    distance = {way: near[way].distance(values) for way, values in seen.items()}
+    write_frame("like.png", draw_images(1, 3, 40)[0])
+    write_frame("unlike.png", draw_images(1, 3)[0])
+    write_frame("empty.png", np.full((SIZE, SIZE, 3), 20))
+    expected = {"features": "features", "colours": "colours", "": "features|colours"}
+    for way, marked in expected.items():
+        ways = [way] if way else ["features", "colours"]
+        parts = [{name: held[name] for name in ways} for held in (near, distance)]
+        write_reference(model, make_reference(nearness=parts[0], distance=parts[1]))
+        _, table, said = run(capsys, "like.png", "unlike.png", "empty.png")
+        assert list(table["unlike_training"][:2]) == ["no", marked]
+        assert ("looks at colours alone" in said) == (way == "colours")
+        if way != "features":  # which an empty field may lack as a cell does
+            assert "colours" in table["unlike_training"][2]
+
+
+def test_colours_are_of_each_channel_and_of_the_edge():
+    image = np.zeros((1, 4, 4, 3), np.uint8)
+    image[..., 0] = 100
+    image[0, 1:3, 1:3, 1] = 80
+    found = find_colours(image)[0]
+    np.testing.assert_allclose(found[:3], [100, 20, 0])
+    np.testing.assert_allclose(found[3:6], np.log1p([0, image[..., 1].std(), 0]))
+    np.testing.assert_allclose(found[6:], [100, 0, 0])
 
 
 def test_distance_is_mahalanobis_to_the_nearest_class():
@@ -148,25 +169,33 @@ def test_what_is_left_beside_a_model_comes_from_real_training_and_validation_cel
     np.testing.assert_array_equal(found.label, label[:8])
     np.testing.assert_allclose(found.probability, p.mean(0)[:8])
     real = first.features(parts["validation"].images[:8]).numpy()
-    np.testing.assert_allclose(found.distance, found.nearness.distance(real))
+    near = found.nearness["features"]
+    np.testing.assert_allclose(found.distance["features"], near.distance(real))
     learned = first.features(parts["train"].images[:20]).numpy()
     wanted = learn_nearness(learned, parts["train"].labels.numpy()[:20])
-    np.testing.assert_array_equal(found.nearness.means, wanted.means)
+    np.testing.assert_array_equal(near.means, wanted.means)
+    colours = find_colours(parts["validation"].images[:8].numpy())
+    wanted = found.nearness["colours"].distance(colours)
+    np.testing.assert_allclose(found.distance["colours"], wanted)
 
 
 def test_it_is_read_back_as_it_was_and_written_the_same(tmp_path):
     near = learn_nearness(
         np.random.default_rng(0).normal(size=(9, 6)), np.arange(9) % 2
     )
-    reference = make_reference(nearness=near, distance=np.arange(100.0))
+    reference = make_reference(
+        nearness={"colours": near}, distance={"colours": np.arange(100.0)}
+    )
     for name in ("one", "two"):
         write_reference(tmp_path / name, reference)
     data = [(tmp_path / name / FILE).read_bytes() for name in ("one", "two")]
     assert data[0] == data[1]
     found = read_reference(tmp_path / "one", 2, "abc")
     np.testing.assert_array_equal(found.probability, reference.probability)
-    np.testing.assert_array_equal(found.nearness.components, near.components)
-    np.testing.assert_array_equal(found.distance, reference.distance)
+    assert list(found.nearness) == list(found.distance) == ["colours"]
+    components = found.nearness["colours"].components
+    np.testing.assert_array_equal(components, near.components)
+    np.testing.assert_array_equal(found.distance["colours"], np.arange(100.0))
 
 
 @pytest.mark.parametrize(

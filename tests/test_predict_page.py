@@ -7,11 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from new_images import KEY, RECORD, SCORES, run, write_image, write_model
+from new_images import (
+    KEY,
+    RECORD,
+    SCORES,
+    make_reference,
+    run,
+    write_image,
+    write_model,
+)
 from PIL import Image
 
 import predict
 from cytobalance.prediction import judgement, reading
+from cytobalance.prediction.nearness import learn_nearness
+from cytobalance.prediction.reference import write_reference
 from cytobalance.study.metrics import write_metrics
 
 
@@ -64,10 +74,17 @@ def test_thumbnails_are_cut_as_the_classifier_sees_them(page):
         assert picture.size == (predict.THUMBNAIL, predict.THUMBNAIL)
 
 
+def mark_third(judge, images):
+    return np.arange(len(images))[:, None] == 2
+
+
 def test_the_doubtful_come_first(model, capsys, monkeypatch):
     chances = np.array([[0.99, 0.01], [0.55, 0.45], [0.9, 0.1], [0.8, 0.2]])
     monkeypatch.setattr(judgement, "mean_probability", lambda trials, images: chances)
-    monkeypatch.setattr(judgement.Judge, "_find_unlike", lambda *_: [0, 0, 1, 0])
+    monkeypatch.setattr(judgement.Judge, "_find_unlike", mark_third)
+    near = learn_nearness(np.random.default_rng(0).normal(size=(9, 9)), np.zeros(9))
+    parts = {"nearness": {"colours": near}, "distance": {"colours": np.zeros(1)}}
+    write_reference(model, make_reference(**parts))
     for k in range(4):
         write_image(Path(f"new/{k}.png"), k)
     _, table, _ = run(capsys, "--page", "page.html", "new")
@@ -75,7 +92,7 @@ def test_the_doubtful_come_first(model, capsys, monkeypatch):
     shown = figures(Path("page.html").read_text("utf-8"))
     order = [re.search(r"new/(\d).png", figure)[1] for figure in shown]
     assert order == ["2", "1", "3", "0"]
-    assert "unlike training" in shown[0] and "or monocyte" in shown[1]
+    assert "unlike training: colours" in shown[0] and "or monocyte" in shown[1]
     _, table, _ = run(capsys, "--page", "page.html", "--coverage", "0.4", "new")
     empty = (table["set"] == "").sum()
     assert empty and Path("page.html").read_text("utf-8").count("no class") == empty

@@ -26,9 +26,7 @@ class Counts:
 
     def add(self, subjects: Sequence[str], verdicts: Verdicts) -> None:
         """Count M cells. subjects: one a cell."""
-        unlike = verdicts.unlike
-        if unlike is None:
-            unlike = np.zeros(len(verdicts.predicted), bool)
+        unlike = verdicts.unlike.any(1)
         for subject, k, unsure, strange in zip(
             subjects, verdicts.predicted, verdicts.unsure, unlike, strict=True
         ):

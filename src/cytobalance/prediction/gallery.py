@@ -13,14 +13,14 @@ from cytobalance.taxonomy import readable
 class Shown:
     """A cell: JPEG, file, confidence in 0..1, and its doubts in words.
 
-    fits_none: whether its set is empty; others: further classes of its set; called:
-    rare classes that it is called.
+    unlike: in what it is unlike the training cells; fits_none: whether its set is
+    empty; others: further classes of its set; called: rare classes that it is called.
     """
 
     jpeg: bytes
     file: str
     confidence: float
-    unlike: bool
+    unlike: tuple[str, ...]
     unsure: bool
     fits_none: bool
     others: tuple[str, ...]
@@ -62,7 +62,7 @@ class Gallery:
                 jpeg,
                 file.name,
                 told["confidence"][k],
-                unlike=told["unlike_training"][k] == "yes",
+                unlike=_name(told["unlike_training"][k], {"no"}),
                 unsure=told["unsure"][k] == "yes",
                 fits_none=not told["set"][k],
                 others=_name(told["set"][k], undecided | {label}),

@@ -1,15 +1,18 @@
 """What a training leaves for `predict`, gathered from its real cells."""
 
+from collections.abc import Callable
+
 import numpy as np
+import torch
 
 from cytobalance.classify.cells import Cells
 from cytobalance.classify.classifier import Classifier
 from cytobalance.evaluate.predictions import Predictions
-from cytobalance.prediction.nearness import learn_nearness
+from cytobalance.prediction.nearness import find_colours, learn_nearness
 from cytobalance.prediction.reference import Reference
 
 # Cells copied at a time.
-BATCH = 2_048
+BATCH = 512
 
 
 def gather_reference(
@@ -21,34 +24,43 @@ def gather_reference(
     for the validation cells; digest: SHA-256 of the predictions.
     """
     together = validation.of_origin("real").ensemble
-    train = parts["train"]
+    train, checked = parts["train"], parts["validation"]
     labels = train.labels.cpu()[~train.synthetic].numpy()
-    known = {
-        "probability": together.probability[0],
-        "label": together.label.astype(np.int64),
-        "training_cells": np.bincount(labels, minlength=len(together.classes)),
-        "predictions": digest,
-    }
-    features = find_features(first, train)
-    checked = find_features(first, parts["validation"])
-    if features is None or checked is None:
-        return Reference(**known)
-    nearness = learn_nearness(features, labels)
-    return Reference(**known, nearness=nearness, distance=nearness.distance(checked))
+    nearness, distance = {}, {}
+    looks = {"features": first.features, "colours": look_at_colours}
+    for way, look in looks.items():
+        seen, tested = find_all(look, train), find_all(look, checked)
+        if seen is not None and tested is not None:
+            nearness[way] = learn_nearness(seen, labels)
+            distance[way] = nearness[way].distance(tested)
+    return Reference(
+        together.probability[0],
+        together.label.astype(np.int64),
+        np.bincount(labels, minlength=len(together.classes)),
+        digest,
+        nearness,
+        distance,
+    )
 
 
-def find_features(classifier: Classifier, cells: Cells) -> np.ndarray | None:
-    """Features of the real cells, float32 [N, F].
+def look_at_colours(images: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(find_colours(images.cpu().numpy()))
 
-    None where its kind has none, or fewer than two cells are real.
+
+def find_all(
+    look: Callable[[torch.Tensor], torch.Tensor | None], cells: Cells
+) -> np.ndarray | None:
+    """What `look` gives of the real cells, float [N, F].
+
+    None where it gives nothing, or fewer than two cells are real.
     """
     rows = (~cells.synthetic).nonzero().squeeze(1)
     if len(rows) < 2:
         return None
     found = []
     for some in rows.split(BATCH):
-        features = classifier.features(cells.images[some.to(cells.images.device)])
-        if features is None:
+        seen = look(cells.images[some.to(cells.images.device)])
+        if seen is None:
             return None
-        found.append(features.numpy())
+        found.append(seen.numpy())
     return np.concatenate(found)

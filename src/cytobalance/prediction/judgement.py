@@ -8,6 +8,7 @@ import torch
 from cytobalance.classify.classifier import Classifier
 from cytobalance.classify.ensemble import mean_probability
 from cytobalance.evaluate.ranking import choose_threshold, smallest_third
+from cytobalance.prediction.nearness import find_colours
 from cytobalance.prediction.reference import Reference
 from cytobalance.prediction.sets import Conformal, find_unsure, needed_cells
 from cytobalance.prediction.temperature import scale
@@ -21,15 +22,16 @@ class Verdicts:
     """Of M cells of C classes: arrays in their order.
 
     probability: float64 [M, C], scaled; predicted: int [M]; sets: bool [M, C]; unsure:
-    bool [M]; unlike: bool [M], None where the classifier has no features; called: bool
-    [M, R], whether each rare class's threshold is passed.
+    bool [M]; unlike: bool [M, W], whether it is too far from the training cells by each
+    of the judge's `limits`; called: bool [M, R], whether each rare class's threshold is
+    passed.
     """
 
     probability: np.ndarray
     predicted: np.ndarray
     sets: np.ndarray
     unsure: np.ndarray
-    unlike: np.ndarray | None
+    unlike: np.ndarray
     called: np.ndarray
 
 
@@ -58,9 +60,10 @@ class Judge:
             for k in rare
             if (label != k).any()
         }
-        self.limit = None
-        if reference.nearness is not None:
-            self.limit = np.quantile(reference.distance, LIKE, method="higher")
+        self.limits = {
+            way: np.quantile(distance, LIKE, method="higher")
+            for way, distance in reference.distance.items()
+        }
 
     def judge(self, images: np.ndarray) -> Verdicts:
         """images: uint8 [M, S, S, 3]; M may be 0."""
@@ -78,13 +81,17 @@ class Judge:
             probability[:, columns] > limits,
         )
 
-    def _find_unlike(self, images: np.ndarray) -> np.ndarray | None:
-        if self.limit is None:
-            return None
+    def _find_unlike(self, images: np.ndarray) -> np.ndarray:
+        unlike = np.zeros((len(images), len(self.limits)), bool)
         if not len(images):
-            return np.empty(0, bool)
-        features = self.trials[0].features(torch.from_numpy(images)).numpy()
-        return self.reference.nearness.distance(features) > self.limit
+            return unlike
+        for k, (way, limit) in enumerate(self.limits.items()):
+            if way == "features":
+                seen = self.trials[0].features(torch.from_numpy(images)).numpy()
+            else:
+                seen = find_colours(images)
+            unlike[:, k] = self.reference.nearness[way].distance(seen) > limit
+        return unlike
 
     def describe(self) -> list[str]:
         """Lines on what the columns rest on."""
@@ -105,8 +112,11 @@ class Judge:
                 f"in every set, having fewer than the {needed} validation cells that "
                 f"this takes: {few}"
             )
-        if self.limit is None:
+        if not self.limits:
+            lines.append("unlike_training stays empty: too few real validation cells")
+        elif "features" not in self.limits:
             lines.append(
-                "unlike_training stays empty: a classifier of this kind has no features"
+                "unlike_training looks at colours alone: a classifier of this kind has "
+                "no features"
             )
         return lines

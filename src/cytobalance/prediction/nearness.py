@@ -1,4 +1,4 @@
-"""How far an image lies from the cells of a training, in a classifier's features.
+"""How far an image lies from the cells of a training, in features or in colours.
 
 Mahalanobis' distance to the nearest class (Lee 2018). All classes share one covariance,
 that of a probabilistic PCA (Tipping & Bishop 1999): the first components as they vary,
@@ -17,7 +17,7 @@ LEAST = 1e-6
 
 @dataclass(frozen=True)
 class Nearness:
-    """Where training cells lie: float32 arrays.
+    """Where training cells lie, in F features or colours: float32 arrays.
 
     scale: [F], deviation of each feature; means: [K, F], of the classes that have
     cells; components: [P, F], orthonormal; variance: [P]; rest: [1], variance along all
@@ -41,6 +41,22 @@ class Nearness:
             far = (along**2 / self.variance).sum(1) + left / self.rest
             best = np.minimum(best, far)
         return best
+
+
+def find_colours(images: np.ndarray) -> np.ndarray:
+    """Mean, log deviation and mean of the edge of each channel: float64 [N, 9].
+
+    images: uint8 [N, S, S, 3]. What stain, lamp and scanner change, and a network may
+    have learned to overlook; an empty field deviates least.
+    """
+    seen = images.astype(np.float32)
+    edges = (seen[:, 0], seen[:, -1], seen[:, :, 0], seen[:, :, -1])
+    parts = (
+        seen.mean((1, 2)),
+        np.log1p(seen.std((1, 2))),
+        np.concatenate(edges, 1).mean(1),
+    )
+    return np.concatenate(parts, 1).astype(float)
 
 
 ARRAYS = tuple(field.name for field in fields(Nearness))

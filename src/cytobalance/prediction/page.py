@@ -44,14 +44,13 @@ class Section:
 class NamedPage:
     """All that the page shows. unread: (file, reason); subjects: (name, cells, shares).
 
-    facts: lines on the model; features: whether `unlike` could be told. The counts of
-    `subjects` and `unread` are of all, the lists of the first ones.
+    facts: lines on the model. The counts of `subjects` and `unread` are of all, the
+    lists of the first ones.
     """
 
     model: str
     facts: tuple[str, ...]
     simulated: bool
-    features: bool
     level: str
     sections: tuple[Section, ...]
     subjects: tuple[tuple[str, int, tuple[str, ...]], ...]
@@ -108,7 +107,6 @@ def compose_page(
         model=model,
         facts=(words, *judge.describe()),
         simulated=any(about["origin"] == "simulated" for about in inputs.values()),
-        features=judge.limit is not None,
         level=f"{100 * CONFIDENCE:g} %",
         sections=tuple(sections),
         subjects=tuple(subjects),

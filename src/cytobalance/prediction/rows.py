@@ -22,13 +22,12 @@ def tabulate(batch: Batch, verdicts: Verdicts, judge: Judge) -> pd.DataFrame:
 def describe_cells(verdicts: Verdicts, judge: Judge) -> dict[str, list]:
     """Column -> a value a cell.
 
-    Classes of a set are joined by `|`, the likeliest first. `unlike_training` is empty
-    where the classifier has no features.
+    Classes of a set are joined by `|`, the likeliest first. `unlike_training` is `no`,
+    or names what is unlike; empty where nothing could be compared.
     """
     p, classes = verdicts.probability, judge.classes
-    unlike = verdicts.unlike
-    if unlike is None:
-        unlike = [None] * len(p)
+    ways = list(judge.limits)
+    none = "no" if ways else ""
     return {
         "predicted": [classes[k] for k in verdicts.predicted],
         "confidence": list(map(float, p.max(1))) if len(p) else [],
@@ -37,13 +36,14 @@ def describe_cells(verdicts: Verdicts, judge: Judge) -> dict[str, list]:
             for row, holds in zip(p, verdicts.sets, strict=True)
         ],
         "unsure": [YES[bool(value)] for value in verdicts.unsure],
-        "unlike_training": [v if v is None else YES[bool(v)] for v in unlike],
-        "called": [
-            "|".join(np.array(list(judge.thresholds))[row]) if row.any() else ""
-            for row in verdicts.called
-        ],
+        "unlike_training": [_join(ways, row) or none for row in verdicts.unlike],
+        "called": [_join(list(judge.thresholds), row) for row in verdicts.called],
         **{f"p_{label}": list(p[:, k]) for k, label in enumerate(classes)},
     }
+
+
+def _join(names: list[str], chosen: np.ndarray) -> str:
+    return "|".join(name for name, is_it in zip(names, chosen, strict=True) if is_it)
 
 
 def one_line(name: str) -> str:
