@@ -60,7 +60,7 @@ def test_counts_of_the_page_are_those_of_the_table(page):
         row = re.search(rf">{label}</a>.*?</tr>", text, re.DOTALL)[0]
         assert f"<td>{count}</td>" in row
         assert f"{min(3, count)} of {count}\nshown." in text
-    assert "13 cells named" in text and "1 files could not be" in text
+    assert "13\ncells named" in text and "1\nfile could not be" in text
     assert "90.0\N{NO-BREAK SPACE}% [80.0, 95.0]" in text  # recall in the study
     assert "<td>new/cut.png</td>" in text
     for subject in ("new", "new/p0", "new/p1"):
@@ -110,7 +110,7 @@ def test_the_same_images_give_the_same_page(model, capsys, monkeypatch):
 def test_a_page_without_cells_is_a_page(model, capsys):
     code, _, _ = run(capsys, "--page", "page.html", "--differential", "d.csv", "a.png")
     assert code == predict.SOME_UNREAD
-    assert "0 cells named" in Path("page.html").read_text("utf-8")
+    assert "0\ncells named" in Path("page.html").read_text("utf-8")
     assert Path("d.csv").read_text().startswith("subject,label,cells,of,share")
 
 

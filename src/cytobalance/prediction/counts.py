@@ -65,4 +65,5 @@ def find_shares(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     cells: int [C]; NaN where there are none at all.
     """
     share = cells / cells.sum() if cells.any() else np.full(len(cells), np.nan)
-    return share, wilson(share, np.full(len(cells), cells.sum()), CONFIDENCE)
+    edges = wilson(share, np.full(len(cells), cells.sum()), CONFIDENCE)
+    return share, edges.round(9)  # a limit of 0 is computed as 3e-17
