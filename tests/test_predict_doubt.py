@@ -1,6 +1,7 @@
 """predict.py: its columns of doubt rest on the validation cells beside the model."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -177,6 +178,9 @@ def test_what_is_left_beside_a_model_comes_from_real_training_and_validation_cel
     colours = find_colours(parts["validation"].images[:8].numpy())
     wanted = found.nearness["colours"].distance(colours)
     np.testing.assert_allclose(found.distance["colours"], wanted)
+    blind = SimpleNamespace(features=lambda images: None)  # as scikit-learn's kind
+    found = gather_reference(blind, parts, validation, "abc")
+    assert list(found.nearness) == list(found.distance) == ["colours"]
 
 
 def test_it_is_read_back_as_it_was_and_written_the_same(tmp_path):
