@@ -22,7 +22,8 @@ from cytobalance.prediction.rows import tabulate
 from cytobalance.prediction.statement import find_scores
 from cytobalance.study import places
 from cytobalance.study.devices import make_deterministic, pick_device
-from cytobalance.study.runtime import atomic_file, run_stage, show_progress
+from cytobalance.study.progress import show_progress
+from cytobalance.study.runtime import atomic_file, run_stage
 from cytobalance.study.tables import write_table
 
 THUMBNAIL = 96  # pixels a side of the page's pictures
@@ -80,7 +81,11 @@ def name_files(
 ) -> None:
     """Write the rows batch by batch, and add them to the outcome."""
     total = -(-len(files) // BATCH)
-    for batch in show_progress(reader.read_batches(files), total, unit="batch"):
+    for batch in show_progress(
+        *(reader.read_batches(files), total),
+        desc="predicting",
+        unit=f"batches of {BATCH} images",
+    ):
         verdicts = judge.judge(batch.images)
         rows = tabulate(batch, verdicts, judge)
         write_rows(out, rows, first=not outcome.done)
