@@ -7,7 +7,6 @@ from cytobalance.evaluate.ranking import rare_classes
 from cytobalance.evaluate.real_cells import describe_real_cells
 from cytobalance.evaluate.record import (
     count_cells,
-    list_hits,
     list_misses,
     mean_views,
     read_curves,
@@ -17,7 +16,7 @@ from cytobalance.study import places
 from cytobalance.study.cells import hash_file
 from cytobalance.study.metrics import write_metrics
 from cytobalance.study.options import read_item
-from cytobalance.study.runtime import random_stream, run_stage
+from cytobalance.study.runtime import run_stage
 from cytobalance.study.settings import Evaluate
 from cytobalance.study.stages import read_settings
 from cytobalance.study.tables import read_table
@@ -62,10 +61,6 @@ def main() -> None:
         ),
         "curves": read_curves(places.curves(key)),
         "misses": list_misses(test),
-        "hits": list_hits(
-            test.of_origin("real"),
-            random_stream(seed, "evaluate", key, "hits"),
-        ),
     }
     for scope, scores in record["test"].items():
         print_scores(f"{key}, {scope} test cells", scores)

@@ -4,7 +4,6 @@ import io
 import itertools
 from collections.abc import Iterable
 
-import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -26,13 +25,14 @@ from cytobalance.report.classifier_charts import (
 from cytobalance.report.comparison_charts import draw_gains, draw_optimism, draw_recall
 from cytobalance.report.csv_tables import CLASSIFIER_TABLES, TABLES
 from cytobalance.report.datasheet import write_datasheet
+from cytobalance.report.explained import read_explained
 from cytobalance.report.gans import SHEETS, gather_gans
 from cytobalance.report.leftovers import remove_leftovers
 from cytobalance.report.model_card import choose_models, write_model_card
 from cytobalance.report.page import compose_page
 from cytobalance.report.published_tables import Beside, pair_tables, table_published
 from cytobalance.report.ranking_charts import draw_blasts, draw_ranking
-from cytobalance.report.records import Records, select_records
+from cytobalance.report.records import select_records
 from cytobalance.report.rendering import render
 from cytobalance.report.results import Results, gather_results
 from cytobalance.report.run_metrics import list_runs
@@ -42,7 +42,7 @@ from cytobalance.report.standards import compose_checklist, compose_standards
 from cytobalance.report.summary import summarise
 from cytobalance.study import places
 from cytobalance.study.cells import read_cells
-from cytobalance.study.damage import damaged, reading
+from cytobalance.study.damage import reading
 from cytobalance.study.metrics import read_metrics, write_metrics
 from cytobalance.study.runtime import atomic_file, atomic_folder, run_stage
 from cytobalance.study.stages import View, read_settings
@@ -68,11 +68,12 @@ def main() -> None:
     shortcuts = read_metrics(places.SHORTCUTS, SHORTCUTS)
     gan_metrics = read_gans(study)
     sheets = read_sheets(gan_metrics)
-    images = read_images()
+    cells = read_cells(places.CELLS)
+    images = dict(zip(cells.table["cell_id"], cells.images, strict=True))
+    explained = read_explained(study, images)
     hold_out = read_table(places.HOLD_OUT)
     facts = gather_data(study, dataset)
     results = gather_results(study, hold_out)
-    check_cells(results.records, images)
     write_metrics(places.SUMMARY, summarise(results))
     print(places.SUMMARY.read_text(encoding="utf-8"))
     published = pair_tables(results, gan_metrics)
@@ -89,8 +90,8 @@ def main() -> None:
     checklist = compose_checklist(study, results, facts, shortcuts, list_versions())
     cards = write_cards(study, results, facts, checklist)
     page = compose_page(
-        *(results, *gains, charts, gans, images, dataset, shortcuts, source_out),
-        published,
+        *(results, *gains, charts, gans, images, cells.table, explained),
+        *(dataset, shortcuts, source_out, published),
         compose_standards(facts, checklist, tuple(cards)),
     )
     with atomic_file(places.PAGE) as partial:
@@ -102,6 +103,7 @@ def remove_others(study: View) -> None:
     """Remove, and print, what another study left beside this one's results."""
     places_of_keys = (
         places.scores("*"),
+        places.explained("*"),
         places.gan_metrics("*"),
         places.gan_sheet("*"),
         places.gan_losses("*"),
@@ -109,15 +111,6 @@ def remove_others(study: View) -> None:
     if gone := remove_leftovers(study, [place.parent for place in places_of_keys]):
         names = ", ".join(map(str, gone[:3])) + ", ..." * (len(gone) > 3)
         print(f"removed what another study left: {len(gone)} files ({names})")
-
-
-def check_cells(records: Records, images: dict[str, np.ndarray]) -> None:
-    """Refuse records of cells that data/cells does not hold."""
-    for key, record in records.items():
-        cells = [row[0] for row in record["hits"]["rows"]]
-        if not images.keys() >= set(cells):
-            path = places.scores(places.key(*key))
-            raise damaged(path, f"names cells that {places.CELLS} does not hold")
 
 
 def write_runs(results: Results) -> None:
@@ -197,12 +190,6 @@ def write_charts(figures: dict[str, Figure]) -> dict[str, bytes]:
             name: compress_picture(save_png(folder / f"{name}.png", figure))
             for name, figure in figures.items()
         }
-
-
-def read_images() -> dict[str, np.ndarray]:
-    """Cell id -> image, memory-mapped."""
-    cells = read_cells(places.CELLS)
-    return dict(zip(cells.table["cell_id"], cells.images, strict=True))
 
 
 def read_sheets(keys: Iterable[str]) -> dict[tuple[str, str], bytes]:

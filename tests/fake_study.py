@@ -1,12 +1,19 @@
 """A tiny study on disk whose classifiers are dice: what a balancer gains is known."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 import yaml
 
-from cytobalance.study.tables import CELL_COLUMNS, REJECTED_COLUMNS
+from cytobalance.evaluate.predictions import read_predictions
+from cytobalance.explain.explanation import explain_classifier
+from cytobalance.study import places
+from cytobalance.study.cells import CellSet, read_cells
+from cytobalance.study.metrics import write_metrics
+from cytobalance.study.tables import CELL_COLUMNS, REJECTED_COLUMNS, read_table
 
 CLASSES = ("neutrophil", "lymphocyte", "monoblast")
 COUNTS = (600, 240, 30)
@@ -124,7 +131,34 @@ def write_predictions(
     curves = pd.DataFrame(epochs, columns=["trial", "epoch", *curve])
     write_csv(folder / f"data/curves/{key}.csv", curves)
     write_csv(folder / f"data/views/{key}.csv", count_views(split, trials))
+    write_explained(folder, key)
     return key
+
+
+class Dice:
+    """A trained classifier whose features are mean colours, and which has no maps."""
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        return images.float().mean((1, 2))
+
+
+def write_explained(folder: Path, key: str) -> None:
+    """The cells behind a classifier's counts, as `explain` would choose them."""
+    protocol, balancer, _ = key.split("-")
+    with contextlib.chdir(folder):
+        real = read_cells(places.CELLS)
+        split = read_table(places.split(protocol, balancer))
+        made = split.loc[split["origin"] == "synthetic", ["cell_id", "label"]]
+        images = np.full((len(made), 16, 16, 3), 90, np.uint8)
+        sets = {"real": real, "synthetic": CellSet(images, made.reset_index())}
+        groups = dict(zip(real.table["cell_id"], real.table["group"], strict=True))
+        path = places.predictions(key)
+        judged = read_predictions(path, "test", CLASSES, groups)
+        stream = np.random.default_rng(0)
+        record = explain_classifier(
+            *(judged.ensemble, [Dice()], split, sets, torch.device("cpu"), stream)
+        )
+        write_metrics(places.explained(key), record | {"trials": len(judged.predicted)})
 
 
 def count_views(split: pd.DataFrame, trials: int) -> pd.DataFrame:

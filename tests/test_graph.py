@@ -52,7 +52,7 @@ def test_every_stage_has_its_settings_and_code_written():
         assert ("cytobalance/generators/gans/c_wgan_gp.py" in code) == of_gan
         assert "cytobalance/generators/gans/acgan.py" not in code
         cnn = "cytobalance/classify/kinds/sequential_cnn.py" in code
-        assert cnn == (stage in ("train_classifier", "assess"))
+        assert cnn == (stage in ("train_classifier", "explain", "assess"))
         assert "cytobalance/classify/kinds/timm.py" not in code
         assert not any(file.endswith("settings.py") for file in code)
 
@@ -97,7 +97,7 @@ def test_heavy_outputs_are_cached_and_light_ones_are_in_git():
         settings = [s for out in outs if isinstance(out, dict) for s in out.values()]
         light = name in {
             *("check", "survey", "merge", "draw_cells", "probe", "evaluate"),
-            *("assess", "draw_gan", "report"),
+            *("explain", "assess", "draw_gan", "report"),
         }
         assert any("cache" in s for s in settings) == light, name
 

@@ -268,7 +268,8 @@ def add_classifier(values):
 OF_A_GAN = (
     *("train_gan@heldout-{0}", "generate@heldout-{0}", "split@heldout-{0}"),
     *("train_classifier@heldout-{0}-sequential_cnn", "assess@heldout-{0}"),
-    *("evaluate@heldout-{0}-sequential_cnn", "draw_gan@heldout-{0}", "report"),
+    *("evaluate@heldout-{0}-sequential_cnn", "explain@heldout-{0}-sequential_cnn"),
+    *("draw_gan@heldout-{0}", "report"),
 )
 # What changes -> what DVC runs again at once, beside `check`; what hangs on that runs
 # where its data come out another way.
@@ -326,7 +327,8 @@ RERUNS = {
         (
             *("oversample@heldout-adasyn", "split@heldout-adasyn"),
             "train_classifier@heldout-adasyn-sequential_cnn",
-            *("evaluate@heldout-adasyn-sequential_cnn", "report"),
+            "evaluate@heldout-adasyn-sequential_cnn",
+            *("explain@heldout-adasyn-sequential_cnn", "report"),
         ),
     ),
     "how views of one balancer are changed": (
@@ -349,7 +351,7 @@ RERUNS = {
         lambda folder: change_params(folder, add_classifier),
         (
             "train_classifier@heldout-plain-bayes",
-            *("evaluate@heldout-plain-bayes", "report"),
+            *("evaluate@heldout-plain-bayes", "explain@heldout-plain-bayes", "report"),
         ),
     ),
     "a knob of the classifier": (

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from cytobalance.report.differential_tables import gather_differential
+from cytobalance.report.explained import Explained
 from cytobalance.report.galleries import gather_galleries
 from cytobalance.report.ranking_charts import draw_blasts, draw_ranking
 from cytobalance.report.ranking_tables import gather_ranking
@@ -57,7 +58,6 @@ def record_of(blasts=True, subjects=True, validation=0.5) -> dict:
         | {name: way(blasts, subjects) for name in ("counted", "summed")},
         "by_source": {"made": made, "other": other},
         "validation": {"overall": {"balanced_accuracy": {"mean": validation}}},
-        "hits": {"rows": []},
         "misses": {"rows": []},
     }
 
@@ -127,7 +127,7 @@ def test_sources_show_classes_that_they_lack():
 
 
 def test_records_without_real_test_cells_have_none_of_the_sections():
-    bare = {key: v for key, v in record_of().items() if key in ("classes", "hits")}
+    bare = {key: v for key, v in record_of().items() if key == "classes"}
     assert gather_ranking({"plain": bare}, ["monoblast"]) is None
     assert gather_differential({"plain": bare}) is None
     assert tabulate_sources(bare) is None
@@ -153,7 +153,10 @@ def test_galleries_show_the_balancer_that_validation_cells_chose():
         "plain": record_of(validation=0.6),
         "weighted": record_of(validation=0.7),
     }
-    assert gather_galleries(records, {}).balancer == "weighted"
+    one = Explained({}, (), {}, {})
+    explained = {(name, "cnn"): one for name in records}
+    galleries = gather_galleries(records, explained, "cnn", {}, {})
+    assert galleries.balancer == "weighted"
 
 
 def test_page_names_only_sections_that_have_a_template():

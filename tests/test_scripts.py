@@ -13,7 +13,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages
 # Slow to import: PyTorch 1.5 CPU seconds, each other one 0.2 to 0.5.
 SLOW = ("torch", "torchvision", "sklearn", "scipy.stats", "scipy.optimize")
 # Stages that run a network.
-NETWORKS = {"assess", "generate", "train_classifier", "train_gan"}
+NETWORKS = {"assess", "explain", "generate", "train_classifier", "train_gan"}
 # In one process, the light stages first. A tool needs no PYTHONPATH: each in turn
 # finds the library by itself.
 START = """

@@ -47,6 +47,11 @@ class NetworkClassifier(Classifier):
         """Features [N, F] of what `see` returned."""
 
     @abstractmethod
+    def maps(self, seen: Tensor) -> Tensor:
+        """Feature maps [N, C, h, w] of what `see` returned, the last before they are
+        pooled; a network without maps returns another shape."""
+
+    @abstractmethod
     def head(self) -> nn.Module:
         """The last layer of `network`."""
 

@@ -9,9 +9,6 @@ import pandas as pd
 from cytobalance.evaluate.predictions import Predictions
 from cytobalance.study.tables import read_table
 
-# Correctly named cells kept for the report, a class and a trial.
-HITS = 2
-
 
 def list_misses(predictions: Predictions) -> dict[str, Any]:
     """Every miss of every trial: with the split it tells each cell's fate.
@@ -35,17 +32,6 @@ def list_misses(predictions: Predictions) -> dict[str, Any]:
         )
     columns = ["trial", "cell_id", "origin", "label", "predicted"]
     return {"columns": [*columns, "p_predicted", "p_label"], "rows": rows}
-
-
-def list_hits(predictions: Predictions, stream: np.random.Generator) -> dict[str, Any]:
-    """A few cells of each class that the first trial names rightly, drawn by chance."""
-    rows = []
-    for i in range(len(predictions.classes)):
-        right = np.flatnonzero(predictions.right[0] & (predictions.label == i))
-        for cell in np.sort(stream.permutation(right)[:HITS]):
-            confidence = float(predictions.probability[0, cell, i])
-            rows.append([predictions.cell_id[cell], i, round(confidence, 3)])
-    return {"columns": ["cell_id", "label", "p_label"], "rows": rows}
 
 
 def count_cells(split: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:

@@ -13,12 +13,16 @@ QUALITY = 80
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: its text, a small line below, a verdict as a label."""
+    """A cell of a table: its text, a small line below, a verdict as a label.
+
+    opens: which cells the explorer shows for it, `balancer classifier class-index`.
+    """
 
     text: str
     note: str = ""
     verdict: str = ""
     strong: bool = False
+    opens: str = ""
 
 
 @dataclass(frozen=True)

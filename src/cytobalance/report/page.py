@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from cytobalance.report.blocks import GroupedTable, Picture, Table
 from cytobalance.report.calibration_tables import tabulate_calibration
 from cytobalance.report.claims import Answer, GainLine, compose_answer
@@ -18,8 +20,10 @@ from cytobalance.report.differential_tables import (
     Differential,
     gather_differential,
 )
+from cytobalance.report.explained import Explained, Images
+from cytobalance.report.explorer import Explorer, compose_explorer
 from cytobalance.report.gain_tables import Gains, gather_gains
-from cytobalance.report.galleries import Galleries, Images, gather_galleries
+from cytobalance.report.galleries import Galleries, gather_galleries
 from cytobalance.report.gans import Gans
 from cytobalance.report.heat_table import HeatTable, tabulate_heat
 from cytobalance.report.part_tables import tabulate_parts, tell_parts
@@ -79,6 +83,7 @@ class Page:
     optimism: dict[str, Table]
     published: Published | None
     confusions: tuple[Picture, ...]
+    explorer: Explorer
     galleries: Galleries
     gans: Gans | None
     cells: Table
@@ -96,6 +101,8 @@ def compose_page(
     charts: dict[str, bytes],
     gans: Gans | None,
     images: Images,
+    table: pd.DataFrame,
+    explained: dict[tuple[str, str], Explained],
     dataset: dict[str, Any],
     shortcuts: dict[str, Any],
     source_out: SourceOut | None,
@@ -104,11 +111,18 @@ def compose_page(
 ) -> Page:
     """Work out everything that the page shows.
 
-    dataset, shortcuts: metrics/dataset.json and metrics/shortcuts.json.
+    images, table: of data/cells; explained: by balancer and classifier; dataset,
+    shortcuts: metrics/dataset.json and metrics/shortcuts.json.
     """
     shown = results.shown
     side = next(iter(images.values())).shape[0]
-    galleries = gather_galleries(shown, images)
+    classes = next(iter(shown.values()))["classes"]
+    explorer = compose_explorer(
+        *(explained, results.classifier, classes, results.protocol, table, images)
+    )
+    galleries = gather_galleries(
+        *(shown, explained, results.classifier, images, explorer.tiles)
+    )
     return Page(
         title=results.title,
         seed=results.seed,
@@ -153,6 +167,7 @@ def compose_page(
             )
             for name in dict.fromkeys((BASELINE, galleries.balancer, *shown))
         ),
+        explorer=explorer,
         galleries=galleries,
         gans=gans,
         cells=tabulate_cells(shown),

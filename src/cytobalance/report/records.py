@@ -22,7 +22,6 @@ RECORD = {
     "validation": _SCORES,
     "curves": {"columns": list, "rows": list},
     "misses": {"columns": list, "rows": list},
-    "hits": {"columns": list, "rows": list},
 }
 
 

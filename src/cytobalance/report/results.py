@@ -103,7 +103,7 @@ def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
     where a record is missing, damaged or of other cells than `hold_out`.
     """
     records = read_records(study)
-    protocol = "heldout" if "heldout" in study.protocols else study.protocols[0]
+    protocol = study.shown_protocol
     classifier = choose_shown(study)
     shown = select_records(records, protocol, classifier)
     rare = shown[BASELINE]["rare_classes"]

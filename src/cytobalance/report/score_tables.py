@@ -1,5 +1,7 @@
 """Tables of the page that compare balancers: scores, gains, classes, optimism."""
 
+from dataclasses import replace
+
 from cytobalance.report.blocks import Cell, Table
 from cytobalance.report.comparison import verdict
 from cytobalance.report.records import (
@@ -74,15 +76,17 @@ def warn_of_untested(records: dict[str, Record]) -> tuple[str, ...]:
 
 
 def tabulate_classes(record: Record) -> Table:
-    """All scores of every class of one classifier."""
+    """All scores of every class of one classifier; a recall opens its cells."""
     rows = []
-    for label, scores in record["test"]["all"]["classes"].items():
+    for k, (label, scores) in enumerate(record["test"]["all"]["classes"].items()):
         auroc = scores.get("auroc")
+        recall, *others = (_class_score(scores.get(key)) for key in CLASS_SCORES)
+        if isinstance(recall, Cell):
+            opens = f"{record['balancer']} {record['classifier']} {k}"
+            recall = replace(recall, opens=opens)
         rows.append(
             (
-                readable(label),
-                f"{scores['support']}",
-                *(_class_score(scores.get(key)) for key in CLASS_SCORES),
+                *(readable(label), f"{scores['support']}", recall, *others),
                 "–" if auroc is None else f"{auroc:.3f}",
             )
         )

@@ -126,6 +126,11 @@ class Study(Group):
         }
 
     @property
+    def shown_protocol(self) -> str:
+        """The protocol whose scores the page shows in full."""
+        return "heldout" if "heldout" in self.protocols else self.protocols[0]
+
+    @property
     def trainings(self) -> dict[str, Classifier]:
         """`balancer-classifier` -> settings, overrides included, of all trainings."""
         return {

@@ -132,6 +132,11 @@ def scores(key: str) -> Path:
     return Path("metrics/classifiers") / f"{key}.json"
 
 
+def explained(key: str) -> Path:
+    """The cells behind a classifier's counts: what `explain` says of them."""
+    return PLOTS / "explained" / f"{key}.json"
+
+
 def classifier_table(kind: str, key: str) -> Path:
     """A table of one classifier for `dvc plots`. kind: `confusion` or `curves`."""
     return PLOTS / kind / f"{key}.csv"

@@ -76,6 +76,7 @@ READS = {
         *("classes", "image", "recipes.{}", "study.seed", "trainings.{}-{}"),
     ),
     "evaluate": (*("classes", "evaluate", "merge.classes", "simulated", "study.seed"),),
+    "explain": ("classes", "recipes.{}.maker", "study.seed"),
     "assess": (
         *("assess", "assess_settings", "classes", "image", "simulated", "study.seed"),
     ),
@@ -83,7 +84,8 @@ READS = {
     "report": (
         *("balancers", "classes", "classifiers", "gan_balancers", "gans"),
         *("hold_out.left_out_source", "hold_out.published", "hold_out.thin", *PARTS),
-        *("protocols", "recipes", "simulated", "study", "training_names"),
+        *("protocols", "recipes", "shown_protocol", "simulated", "study"),
+        "training_names",
         *("card", "image", "merge.classes", "relabel", "simulator", "trainings"),
         *of_sources("archive crop layout licence origin"),
     ),
@@ -95,6 +97,7 @@ ITEMS = {
     "generate": "gans",
     "split": "balancers",
     "train_classifier": "training_names",
+    "explain": "training_names",
 }
 # Stage -> templates that it fills, beside its code.
 TEMPLATES = {"report": "cytobalance/report/templates/*"}
@@ -164,7 +167,7 @@ def modules_by_name(study: Study, stage: str, item: str) -> list[str]:
     """Modules that a stage imports for an item by a name made at run time."""
     if stage in ("train_gan", "generate"):
         return [gan_module(item)]
-    if stage == "train_classifier":
+    if stage in ("train_classifier", "explain"):
         return [f"cytobalance/classify/kinds/{study.trainings[item].kind}.py"]
     if stage == "assess" and study.assess_settings:
         return [f"cytobalance/classify/kinds/{study.assess_settings.kind}.py"]
@@ -194,10 +197,14 @@ def list_items(study: Study) -> dict[str, dict[str, dict[str, str]]]:
     """What dvc.yaml's stages are repeated for: list -> name -> the parts of the name.
 
     `maker` makes the synthetic cells of a balancer's recipe; `deal` is the table of
-    which part each real cell plays.
+    which part each real cell plays; `shown` are the trainings of the protocol whose
+    scores the page shows in full.
     """
     items: dict[str, dict[str, dict[str, str]]] = {
-        name: {} for name in ("left_out", "gans", "oversamplers", "splits", "trainings")
+        name: {}
+        for name in (
+            *("left_out", "gans", "oversamplers", "splits", "trainings", "shown"),
+        )
     }
     for protocol in study.protocols:
         head = {"protocol": protocol, "deal": str(places.deal(protocol))}
@@ -215,6 +222,8 @@ def list_items(study: Study) -> dict[str, dict[str, dict[str, str]]]:
             parts = items["splits"][f"{protocol}-{balancer}"]
             parts = parts | {"classifier": classifier}
             items["trainings"][f"{protocol}-{name}"] = parts
+            if protocol == study.shown_protocol:
+                items["shown"][f"{protocol}-{name}"] = parts
     return items
 
 

@@ -64,5 +64,8 @@ class Kind(NetworkClassifier):
     def see(self, images: Tensor) -> Tensor:
         return images.div(127.5).sub_(1)
 
+    def maps(self, seen: Tensor) -> Tensor:
+        return self.network.trunk(seen)
+
     def find_features(self, seen: Tensor) -> Tensor:
         return self.network.features(seen)

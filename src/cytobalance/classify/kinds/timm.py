@@ -39,9 +39,11 @@ class Kind(NetworkClassifier):
     def see(self, images: Tensor) -> Tensor:
         return self.sight.apply(images)
 
+    def maps(self, seen: Tensor) -> Tensor:
+        return self.network.forward_features(seen)
+
     def find_features(self, seen: Tensor) -> Tensor:
-        network = self.network
-        return network.forward_head(network.forward_features(seen), pre_logits=True)
+        return self.network.forward_head(self.maps(seen), pre_logits=True)
 
     def _look_at(self, network: nn.Module) -> nn.Module:
         settings = self.settings

@@ -1,0 +1,1 @@
+"""What lies behind the numbers: cells of each count, their neighbours, Grad-CAM."""
