@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def together(test: Predictions, validation: Predictions) -> Predictions:
-    """All trials as one classifier, its probabilities scaled as `predict` gives them."""
+    """All trials as one classifier, with the probabilities that `predict` gives."""
     checked = validation.of_origin("real").ensemble
     temperature = fit_temperature(checked.probability[0], checked.label)
     return scaled(test.ensemble, temperature)

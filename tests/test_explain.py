@@ -16,6 +16,7 @@ from cytobalance.explain.explanation import explain_classifier
 from cytobalance.explain.gradcam import find_layer, find_looks
 from cytobalance.explain.record import COLUMNS, named_cells, read_record
 from cytobalance.explain.selection import HITS, MISSES, MOST, choose_cells
+from cytobalance.prediction.temperature import fit_temperature, scale
 from cytobalance.study import places
 from cytobalance.study.cells import CellSet
 from cytobalance.study.tables import read_table
@@ -243,10 +244,13 @@ def test_records_of_the_finished_study_fit_its_predictions(study_folder):
         key = f"heldout-{balancer}-sequential_cnn"
         record, made = read_record(places.explained(key))
         table = read_table(study_folder / f"data/predictions/{key}.csv")
-        table = table[table["part"] == "test"]
         chances = [name for name in table if name.startswith("p_")]
-        mean = table.groupby("cell_id")[chances].mean()
-        label = table.groupby("cell_id")["label"].first()
+        means = table.groupby(["part", "cell_id"])[chances].mean()
+        labels = table.groupby(["part", "cell_id"])["label"].first()
+        validation = labels["validation"].map(record["classes"].index).to_numpy()
+        heat = fit_temperature(means.loc["validation"].to_numpy(), validation)
+        mean, label = means.loc["test"], labels["test"]
+        scaled = pd.DataFrame(scale(mean.to_numpy(), heat), mean.index)
         named = mean.idxmax(axis=1).str.removeprefix("p_")
         confusion = pd.crosstab(label, named)
         for i, true in enumerate(record["classes"]):
@@ -262,7 +266,7 @@ def test_records_of_the_finished_study_fit_its_predictions(study_folder):
             classes = record["classes"]
             assert classes[about["label"]] == label[cell]
             assert classes[about["named"]] == named[cell]
-            assert np.allclose(about["chances"], 1000 * mean.loc[cell], atol=0.6)
+            assert np.allclose(about["chances"], 1000 * scaled.loc[cell], atol=0.6)
             assert about["real"] and {*about["real"], *about["made"]} <= training
             assert len(about["look"]) == 2 * record["looks"]["side"] ** 2 > 0
         assert bool(made) == (balancer != "plain")
