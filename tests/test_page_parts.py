@@ -8,11 +8,15 @@ import pytest
 from PIL import Image
 
 from cytobalance.draw.canvas import Canvas
+from cytobalance.draw.html import data_uri
 from cytobalance.draw.style import balancer_lines
 from cytobalance.report.blocks import compress_picture, encode_png, shrink_picture
-from cytobalance.report.calibration_tables import tabulate_calibration
+from cytobalance.report.calibration_tables import (
+    tabulate_calibration,
+    tabulate_temperature,
+)
+from cytobalance.report.checklist_results import tell_recalibration
 from cytobalance.report.dataset_tables import tabulate_effort
-from cytobalance.report.rendering import data_uri
 from cytobalance.report.run_metrics import list_runs
 
 
@@ -45,6 +49,27 @@ def test_calibration_tells_who_is_too_sure():
     # 10 cells at 60 % and 30 at 80 %: 75 % on the mean.
     assert plain[1:] == ("0.125", "75.0 %", "70.0 %", "+5.0", "0.250", "0.500")
     assert weighted[2:5] == ("70.0 %", "75.0 %", "−5.0")
+
+
+def test_scaling_and_sets_stand_beside_each_recipe():
+    plain = record_of([0.6, None, 0.8], 0.7)
+    assert tabulate_temperature({"plain": plain}) is None  # no real test cells
+    classes = {
+        "a": {"reached": [0.9, 0.8, 0.95], "undecided": False},
+        "b": {"reached": [0.85, 0.8, 0.95], "undecided": False},
+        "few": {"reached": [1.0, 0.8, 1.0], "undecided": True},
+        "untested": {"reached": None, "undecided": False},
+    }
+    plain["sets"] = {"sure": 0.5, "sure_right": None, "classes": classes}
+    before, after = {"ece": 0.04, "log_loss": 0.3}, {"ece": 0.01, "log_loss": 0.25}
+    plain["temperature"] = {"temperature": 1.234, "before": before, "after": after}
+    (row,) = tabulate_temperature({"plain": plain}).rows
+    assert row[1:] == (
+        *("1.23", "0.040 → 0.010", "0.300 → 0.250"),
+        *("85.0 % to 90.0 %", "50.0 %", ""),
+    )
+    told = tell_recalibration(SimpleNamespace(shown={"plain": plain}), ())
+    assert told.endswith("before and after: plain 0.040 and 0.010.")
 
 
 def test_views_of_synthetic_cells_are_a_share_of_all():

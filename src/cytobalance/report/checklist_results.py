@@ -217,10 +217,31 @@ def tell_failures(results: Results) -> str:
 
 
 def tell_recalibration(results: Results, adjusted: Collection[str]) -> str | None:
-    """Calibration error of recipes that adjust probabilities; None without any."""
+    """What was done to probabilities after training, and the calibration errors.
+
+    Recipes that adjust them, and the temperature of all trials together, which needs
+    real test cells; None without either.
+    """
+    told = [_tell_adjusted(results, adjusted), _tell_temperature(results)]
+    return " ".join(filter(None, told)) or None
+
+
+def _tell_temperature(results: Results) -> str:
+    found = {n: r["temperature"] for n, r in results.shown.items() if "sets" in r}
+    parts = [
+        f"{name} {about['before']['ece']:.3f} and {about['after']['ece']:.3f}"
+        for name, about in found.items()
+    ]
+    return bool(parts) * (
+        "All trials together are scaled by a temperature fitted on validation cells; "
+        f"calibration error (ECE) before and after: {', '.join(parts)}."
+    )
+
+
+def _tell_adjusted(results: Results, adjusted: Collection[str]) -> str:
     names = [name for name in results.shown if name in adjusted]
     if not names:
-        return None
+        return ""
     parts = [
         f"{name} {results.shown[name]['test']['all']['calibration']['ece']:.3f}"
         for name in (BASELINE, *names)

@@ -7,7 +7,10 @@ from typing import Any
 import pandas as pd
 
 from cytobalance.report.blocks import GroupedTable, Picture, Table
-from cytobalance.report.calibration_tables import tabulate_calibration
+from cytobalance.report.calibration_tables import (
+    tabulate_calibration,
+    tabulate_temperature,
+)
 from cytobalance.report.claims import Answer, GainLine, compose_answer
 from cytobalance.report.dataset_tables import (
     Curation,
@@ -90,6 +93,7 @@ class Page:
     views: Table
     effort: Table
     calibration: Table
+    temperatures: Table | None
     curation: Curation
     standards: Standards
 
@@ -174,6 +178,7 @@ def compose_page(
         views=tabulate_views(shown),
         effort=tabulate_effort(shown),
         calibration=tabulate_calibration(shown),
+        temperatures=tabulate_temperature(shown),
         curation=tabulate_curation(dataset),
         standards=standards,
     )
