@@ -1,7 +1,6 @@
 """The page's way from a number to its cells: what it shows, in a browser and before."""
 
 import json
-import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -131,20 +130,6 @@ def fill_page(composed) -> str:
     return page.render(
         page=SimpleNamespace(explorer=composed, galleries=galleries, classifier="cnn")
     )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no browser: neither chromium nor google-chrome is installed")
-    with sync.sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture
