@@ -90,7 +90,7 @@ def compose(trainings: list[tuple[str, str]]) -> Explorer:
     ("most", "main", "others"),
     [
         (11, None, None),  # 8 cells, 2 real neighbours and 1 synthetic one
-        (10, [2, 0, 0], [8, 3, 0]),  # two thirds are 6 pictures
+        (10, [1, 3, 0], [8, 3, 0]),  # half are 5 pictures
         (3, [1, 0, 0], [1, 0, 0]),
     ],
 )

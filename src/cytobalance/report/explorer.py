@@ -23,7 +23,7 @@ SIDES = (64, 48, 32, 16)
 LEAST_SIDE = 32
 MOST_PIXELS = MOST_TILES * LEAST_SIDE**2
 # Probabilities shown of a cell: thousandths at least, and how many.
-LEAST_CHANCE, MOST_CHANCES = 10, 5
+LEAST_CHANCE, MOST_CHANCES = 20, 4
 
 Tile = tuple[str, str]  # origin, cell_id
 Shown = dict[tuple[str, str], tuple[ShownCell, ...]]  # (balancer, classifier) -> cells
@@ -91,8 +91,8 @@ def choose_levels(
 ) -> tuple[dict[str, list[int] | None], Shown]:
     """The cells to show of each training, with their neighbours.
 
-    Where not all have room, the trainings of `classifier` get as much as two thirds of
-    it hold, and the others what is left. Also returns each classifier's level; None
+    Where not all have room, the trainings of `classifier` get as much as half of it
+    holds, and the others what is left. Also returns each classifier's level; None
     where nothing was left out.
     """
     main = {key: one for key, one in explained.items() if key[1] == classifier}
@@ -100,7 +100,7 @@ def choose_levels(
     level, shown = choose_level(explained, set(), MOST_TILES)
     levels = {name: level for _, name in explained}
     if others and level:
-        levels[classifier], shown = choose_level(main, set(), MOST_TILES * 2 // 3)
+        levels[classifier], shown = choose_level(main, set(), MOST_TILES // 2)
         taken = {tile for cells in shown.values() for tile in list_tiles(cells)}
         level, more = choose_level(others, taken, MOST_TILES)
         levels |= {name: level for _, name in others}
