@@ -87,7 +87,9 @@ def main() -> None:
         *(results.shown, hold_out, dataset["class_by_source"]),
         *(study.hold_out.left_out_source, study.study.seed),
     )
-    checklist = compose_checklist(study, results, facts, shortcuts, list_versions())
+    checklist = compose_checklist(
+        study, results, facts, shortcuts, explained, list_versions()
+    )
     cards = write_cards(study, results, facts, checklist)
     page = compose_page(
         *(results, *gains, charts, gans, images, cells.table, explained),

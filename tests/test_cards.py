@@ -14,7 +14,9 @@ from jinja2 import Environment, FileSystemLoader
 from cytobalance.report.card_facts import gather_data
 from cytobalance.report.checklist import Checklist
 from cytobalance.report.checklist_data import list_data, tell_agreement
+from cytobalance.report.checklist_results import tell_looks
 from cytobalance.report.datasheet import write_datasheet
+from cytobalance.report.explained import Explained
 from cytobalance.report.flow import draw_flow
 from cytobalance.report.markdown import escape, tabulate
 from cytobalance.report.rendering import TEMPLATES
@@ -160,3 +162,12 @@ def test_markdown_shows_signs_as_text():
 
 def test_an_empty_checklist_counts_nothing():
     assert (Checklist(()).given, Checklist(()).total) == (0, 0)
+
+
+def test_maps_of_what_networks_looked_at_are_counted():
+    with_maps, without = (
+        Explained({"looks": {"reason": reason}}, (), {}, {})
+        for reason in ("", "no layer has a place")
+    )
+    assert tell_looks([without]) is None
+    assert "of 1 of 2 trainings" in tell_looks([with_maps, without])

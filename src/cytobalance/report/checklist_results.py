@@ -1,11 +1,12 @@
 """The checklist's questions on the study, its evaluation, results and openness."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from cytobalance.report.card_facts import DataFacts
 from cytobalance.report.checklist import Item, Section
 from cytobalance.report.checklist_data import ask
+from cytobalance.report.explained import Explained
 from cytobalance.report.optimism_claims import describe_optimism
 from cytobalance.report.records import Record, balanced_accuracy
 from cytobalance.report.results import Results
@@ -38,8 +39,10 @@ def list_study(facts: DataFacts, results: Results, lead: str) -> Section:
     )
 
 
-def list_evaluation(results: Results, shortcuts: Mapping[str, Any]) -> Section:
-    """How models were measured."""
+def list_evaluation(
+    results: Results, shortcuts: Mapping[str, Any], explained: Iterable[Explained]
+) -> Section:
+    """How models were measured. explained: of each training."""
     plain = results.shown[BASELINE]
     level = f"{100 * plain['confidence']:g} %"
     return Section(
@@ -57,8 +60,8 @@ def list_evaluation(results: Results, shortcuts: Mapping[str, Any]) -> Section:
             ),
             Item("search for shortcuts", "", "30", tell_shortcuts(shortcuts)),
             Item(
-                *("explanation of single decisions", "", "31", None),
-                "no map of what a network looked at is part of this record",
+                *("explanation of single decisions", "", "31", tell_looks(explained)),
+                "no network of this study has maps of what it looked at",
             ),
             Item("internal test", "12a", "32", tell_internal(results)),
             Item("training against test cells", "16", "32", tell_difference(results)),
@@ -104,6 +107,18 @@ def list_results(
                 "write them in the paper",
             ),
         ),
+    )
+
+
+def tell_looks(explained: Iterable[Explained]) -> str | None:
+    """How many trainings have maps of what they looked at; None where none has."""
+    mapped = [not one.about["looks"]["reason"] for one in explained]
+    if not any(mapped):
+        return None
+    return (
+        f"Grad-CAM of a sample of hits and misses of {sum(mapped)} of {len(mapped)} "
+        "trainings, beside each cell's nearest training cells (on the page). The maps "
+        "were not judged by anybody for this record."
     )
 
 

@@ -15,6 +15,7 @@ from cytobalance.report.checklist_results import (
     list_study,
 )
 from cytobalance.report.claims import compose_answer
+from cytobalance.report.explained import Explained
 from cytobalance.report.flow import Flow, draw_flow
 from cytobalance.report.results import Results
 from cytobalance.study.stages import View
@@ -34,9 +35,13 @@ def compose_checklist(
     results: Results,
     facts: DataFacts,
     shortcuts: Mapping[str, Any],
+    explained: Mapping[tuple[str, str], Explained],
     versions: Mapping[str, str],
 ) -> Checklist:
-    """All questions with their answers. shortcuts: metrics/shortcuts.json."""
+    """All questions with their answers.
+
+    shortcuts: metrics/shortcuts.json; explained: by balancer and classifier.
+    """
     answer = compose_answer(results, facts.dataset).lead
     adjusted = [name for name, r in study.recipes.items() if r.post_adjustment]
     imbalance = facts.dataset["imbalance"]
@@ -47,7 +52,7 @@ def compose_checklist(
             list_labels(facts),
             list_parts(facts),
             list_models(results, study.trainings, imbalance, facts.size),
-            list_evaluation(results, shortcuts),
+            list_evaluation(results, shortcuts, explained.values()),
             list_results(facts, results, answer, adjusted),
             list_openness(facts, versions),
         )
