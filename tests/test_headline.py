@@ -28,8 +28,14 @@ def record_of(recalls: tuple[float, float, float]) -> dict:
         for label, recall, n in zip(CLASSES, recalls, (900, 95, 5), strict=True)
     }
     score = {"mean": np.mean(recalls), "low": 0.5, "high": 0.9}
-    test = {"cells": 1000, "classes": classes, "overall": {"balanced_accuracy": score}}
-    return {"classes": CLASSES, "confidence": 0.95, "test": {"all": test}}
+    test = {
+        "cells": 1000,
+        "groups": 50,
+        "classes": classes,
+        "overall": {"balanced_accuracy": score},
+    }
+    about = {"classes": CLASSES, "confidence": 0.95, "trials": 2}
+    return about | {"test": {"all": test}}
 
 
 def gain_of(rare: dict, trials: int = 2) -> dict:
@@ -69,6 +75,7 @@ def study(
         classifier="cnn",
         classifiers=("cnn",),
         rare=["monoblast"],
+        deterministic=(),
         about=dict.fromkeys(records, "drawn evenly"),
         twins={"weighted_gan": twin},
         records={("heldout", n, "cnn"): record_of(r) for n, r in records.items()},
@@ -173,4 +180,32 @@ def test_the_test_says_which_gains_it_cannot_show():
     # Half the interval, and 0.84 standard errors more.
     assert "truly gain about 14 points of recall of the rare classes or 7 of" in text
     assert "must add about 3 points of balanced accuracy" in text
-    assert "few test cells: monoblast 5." in text
+    assert "Test cells of the rare classes: monoblast 5." in text
+
+
+@pytest.mark.parametrize("key", ["trials", "groups"])
+def test_no_verdict_from_one_trial_or_group_where_no_balancing_is_best(key):
+    results = study(cheap="plain")
+    assert write_headline(results) != ""
+    record = results.records["heldout", "plain", "cnn"]
+    (record if key == "trials" else record["test"]["all"])[key] = 1
+    assert write_headline(results) == ""
+    results.deterministic = ("cnn",)
+    assert (write_headline(results) != "") == (key == "trials")
+
+
+@pytest.mark.parametrize("cheap", ["plain", "weighted"])
+def test_no_size_is_named_where_the_difference_has_no_verdict(cheap):
+    difference = added(0.01, np.nan, "one group can't tell")
+    results = study(difference=difference, cheap=cheap)
+    text = facts_of(results)["What this test can't show"]
+    assert "nan" not in text and "Synthetic cells must add" not in text
+    assert (write_headline(results) == "") == (cheap == "plain")
+
+
+def test_the_page_says_which_cells_chose_the_best_recipe():
+    alone = facts_of(study())["Best recipe"]
+    assert "test cells had no say" in alone
+    both = facts_of(study(difference=added(0.04, 0.02, "helped"), cheap="plain"))
+    assert "no say" not in both["Best recipe"]
+    assert "the test decides whether" in both["Best recipe"]

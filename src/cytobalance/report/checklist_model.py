@@ -43,7 +43,10 @@ def list_models(
                 "",
                 tell_balancing(results, imbalance),
             ),
-            Item("choice of the final model", "12c", "26", tell_choice(results, plain)),
+            Item(
+                *("choice of the final model", "12c", "26"),
+                tell_choice(plain, bool(results.contest.get("difference"))),
+            ),
             Item("ensembles", "", "27", tell_ensembles(results)),
             Item("output and thresholds", "15", "22", tell_output(results)),
             Item(
@@ -99,12 +102,21 @@ def tell_balancing(results: Results, imbalance: float) -> str:
     return f"{why} Each recipe is compared with none ({BASELINE}): {recipes}."
 
 
-def tell_choice(results: Results, plain: Mapping[str, Classifier]) -> str:
-    """What validation cells chose."""
-    told = "The best recipe is chosen by balanced accuracy on validation cells."
+def tell_choice(plain: Mapping[str, Classifier], both: bool) -> str:
+    """What validation and test cells chose.
+
+    both: whether recipes with and without synthetic cells were compared.
+    """
+    kinds = "recipe of each kind" if both else "recipe"
+    text = f"The best {kinds} is chosen by balanced accuracy on validation cells."
     if any(isinstance(settings, Network) for settings in plain.values()):
-        told += " So is the epoch of each network that is kept."
-    return told + " Test cells choose nothing."
+        text += " So is the epoch of each network that is kept."
+    if not both:
+        return f"{text} Test cells choose nothing."
+    return (
+        f"{text} The test decides whether the one with synthetic cells is named the "
+        "best."
+    )
 
 
 def tell_ensembles(results: Results) -> str:

@@ -46,7 +46,10 @@ def list_openness(facts: DataFacts, versions: Mapping[str, str]) -> Section:
 def tell_data(facts: DataFacts) -> str:
     """Licence of each source's images."""
     parts = [f"{s.name} {s.licence or 'not given'}" for s in facts.sources]
-    return f"Licences: {', '.join(parts)}. No image is in the repository."
+    return (
+        f"Licences: {', '.join(parts)}. No archive is in the repository; the pictures "
+        "in plots/ show single cells."
+    )
 
 
 def tell_seeds(facts: DataFacts) -> str:

@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from cytobalance.report.comparison import HELPED
+from cytobalance.report.comparison import HELPED, ONE_GROUP, ONE_TRIAL
 from cytobalance.report.headline import (
     Winner,
     can_tell,
@@ -93,8 +93,7 @@ def _tell_best(results: Results) -> str:
         f"{best['recipe']} with {best['classifier']} "
         f"({results.about[best['recipe']]}): "
         f"balanced accuracy {percent(best['test'])} "
-        f"{span(best['low'], best['high'])}{beside}. Validation cells chose it; test "
-        "cells had no say."
+        f"{span(best['low'], best['high'])}{beside}. {_tell_choice(other)}"
     )
     if other:
         kind = "with" if best is results.contest["cheap"] else "without"
@@ -104,6 +103,16 @@ def _tell_best(results: Results) -> str:
             f"{span(other['low'], other['high'])}."
         )
     return text
+
+
+def _tell_choice(other: Winner | None) -> str:
+    """Which cells chose the best recipe. other: the best of the other kind, if any."""
+    if not other:
+        return "Validation cells chose it; test cells had no say."
+    return (
+        "Validation cells chose the best recipe of each kind; the test decides whether "
+        "the one with synthetic cells is named."
+    )
 
 
 def _tell_cost(results: Results) -> str:
@@ -136,14 +145,14 @@ def _tell_cost(results: Results) -> str:
 
 
 def _tell_limits(results: Results) -> str:
-    """The gains that could have been shown, the few rare cells, the sources."""
+    """The gains that could have been shown, the rare test cells, the sources."""
     best = results.contest and results.contest["cheap"]
     if not best:
         return ""
     record = record_of(results, best)
     cells = record["test"]["all"]["classes"]
     names = [f"{readable(c)} {cells[c]['support']}" for c in results.rare]
-    few = f"The rare classes have few test cells: {list_words(names)}."
+    few = f"Test cells of the rare classes: {list_words(names)}."
     beyond = "Other laboratories, stains and scanners were not tested."
     return " ".join(filter(None, (_tell_sizes(results, best), few, beyond)))
 
@@ -166,7 +175,8 @@ def _tell_sizes(results: Results, best: Winner) -> str:
             f"A cheap recipe must truly gain about {' or '.join(sizes)} for four such "
             "studies in five to show it; smaller gains can go unseen."
         )
-    if difference := results.contest["difference"]:
+    difference = results.contest["difference"]
+    if difference and difference["verdict"] not in (ONE_GROUP, ONE_TRIAL):
         limits = {f"joint_{end}": difference[end] for end in ("low", "high")}
         size = _size(difference | limits, record)
         texts.append(

@@ -53,7 +53,13 @@ def gain_of(results: Results, entry: Winner) -> Gain | None:
 def can_tell(results: Results, entry: Winner) -> bool:
     """Whether trials and groups are enough for a verdict on it."""
     gain = gain_of(results, entry)
-    return gain is None or verdict(gain) not in (ONE_GROUP, ONE_TRIAL)
+    if gain is not None:
+        return verdict(gain) not in (ONE_GROUP, ONE_TRIAL)
+    record, difference = record_of(results, entry), results.contest["difference"]
+    if difference and difference["verdict"] in (ONE_GROUP, ONE_TRIAL):
+        return False
+    repeated = record["trials"] > 1 or entry["classifier"] in results.deterministic
+    return repeated and record["test"]["all"]["groups"] > 1
 
 
 def _name(results: Results, entry: Winner) -> str:
