@@ -1,5 +1,6 @@
 """predict.py: input as in training, unreadable files, batches, which scores hold."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -124,6 +125,10 @@ def test_a_folder_without_images_is_one_line(model, capsys):
         ("there", "no regular file"),
         ("pipe", "no regular file"),
         ("a.png", "the name of an image"),
+        ("a.zip", "the name of an archive"),
+        ("a.tar.gz", "the name of an archive"),
+        ("cell", "an input too"),
+        ("link.csv", "an input too"),
         ("a.png/x.csv", "Not a directory"),
         (f"{'x' * 300}.csv", "File name too long"),
     ],
@@ -132,9 +137,11 @@ def test_an_output_that_can_not_be_is_refused_at_once(model, capsys, output, wor
     write_image(Path("a.png"))
     Path("there").mkdir()
     os.mkfifo("pipe")
+    Path("cell").write_bytes(Path("a.png").read_bytes())
+    Path("link.csv").symlink_to("cell")
     before = sorted(Path().rglob("*"))
     image = Path("a.png").read_bytes()
-    code, _, said = run(capsys, "--output", output, "a.png")
+    code, _, said = run(capsys, "--output", output, "a.png", "cell")
     assert (code, said.count("\n")) == (1, 1)
     assert "--output" in said and words in said
     assert sorted(Path().rglob("*")) == before
@@ -154,6 +161,27 @@ def test_no_readable_file_at_all_still_gives_every_reason(model, capsys):
     Path("bare").mkdir()
     code, table, said = run(capsys, "bare")
     assert code == 1 and table.empty and "holds no image files" in said
+
+
+def test_litter_alone_gives_a_table_with_its_header(model, capsys):
+    Path("Thumbs.db").touch()
+    code, _, said = run(capsys, "--output", "out.csv", "Thumbs.db")
+    assert code == 0 and "0 of 0 files predicted" in said and "1 left out" in said
+    table = pd.read_csv("out.csv")
+    assert table.empty and {"file", "predicted", "reason"} < set(table.columns)
+
+
+def test_a_page_that_fails_costs_no_finished_table(model, capsys, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_image(Path("a.png"))
+    monkeypatch.setattr(predict, "render", fail)
+    words = ("--output", "out.csv", "--differential", "d.csv", "--page", "p.html")
+    code, _, said = run(capsys, *words, "a.png")
+    assert code == 1 and "not finished" not in said and "No space" in said
+    assert len(pd.read_csv("out.csv")) == 1 and len(pd.read_csv("d.csv")) == 2
+    assert not list(Path().glob("*p.html*"))
 
 
 def test_memory_holds_one_batch_and_rows_stream(model, capsys, monkeypatch):

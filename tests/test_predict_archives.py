@@ -134,6 +134,14 @@ def test_a_pattern_finds_the_subject(model, capsys):
     assert code == 1 and "no regular expression" in said and said.count("\n") == 1
 
 
+def test_a_subject_is_named_alike_in_both_tables_and_stays_a_line(model, capsys):
+    write_image(Path("new/p\n1/a.png"))
+    _, table, _ = run(capsys, "--differential", "diff.csv", "new")
+    assert table["subject"].tolist() == [r"new/p\n1"]
+    assert Path("diff.csv").read_text().count("\n") == 3
+    assert set(pd.read_csv("diff.csv")["subject"]) == set(table["subject"])
+
+
 def test_two_outputs_in_one_file_are_refused(model, capsys):
     write_image(Path("a.png"))
     words = ("--output", "x.csv", "--differential", "./x.csv")

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from new_images import (
     KEY,
@@ -32,7 +33,8 @@ def page(model, capsys):
         write_image(Path(f"new/p{k % 2}/{k:02}.png"), k, side=120)
     write_image(Path("new/<img src=x onerror=alert(1)>.png"), 99)
     Path("new/cut.png").write_bytes(b"x")
-    classes = {"basophil": {"recall": [0.9, 0.8, 0.95], "precision": [0.7, 0.6, 0.8]}}
+    both = {"recall": [0.9, 0.8, 0.95], "precision": [0.7, None, None]}
+    classes = {"basophil": both}
     record = RECORD | {"ensemble": {"all": SCORES | {"classes": classes}}}
     write_metrics(Path(f"metrics/classifiers/{KEY}.json"), record)
     code, table, _ = run(capsys, "--page", "page.html", "--most", "3", "new")
@@ -62,6 +64,7 @@ def test_counts_of_the_page_are_those_of_the_table(page):
         assert f"{min(3, count)} of {count}\nshown." in text
     assert "13\ncells named" in text and "1\nfile could not be" in text
     assert "90.0\N{NO-BREAK SPACE}% [80.0, 95.0]" in text  # recall in the study
+    assert "70.0\N{NO-BREAK SPACE}% no interval" in text  # precision, of one group
     assert "<td>new/cut.png</td>" in text
     for subject in ("new", "new/p0", "new/p1"):
         assert f"<tr><td>{subject}</td>" in text
@@ -96,6 +99,30 @@ def test_the_doubtful_come_first(model, capsys, monkeypatch):
     _, table, _ = run(capsys, "--page", "page.html", "--coverage", "0.4", "new")
     empty = (table["set"] == "").sum()
     assert empty and Path("page.html").read_text("utf-8").count("no class") == empty
+
+
+def test_no_class_fits_where_only_undecided_ones_do(model, capsys, monkeypatch):
+    chances = np.array([[0.999, 0.001], [0.501, 0.499], [0.3, 0.7]])
+    monkeypatch.setattr(judgement, "mean_probability", lambda trials, images: chances)
+    write_reference(model, make_reference((50, 1)))
+    for k in range(3):
+        write_image(Path(f"new/{k}.png"), k)
+    words = ("--coverage", "0.55", "--page", "page.html")
+    _, table, _ = run(capsys, *words, "new")
+    assert table["set"].tolist() == ["basophil|monocyte", "monocyte", "monocyte"]
+    shown = figures(Path("page.html").read_text("utf-8"))
+    misfits = [re.search(r"new/(\d).png", f)[1] for f in shown if "no class fits" in f]
+    assert misfits == ["1"]  # the third may be the undecided class that it is named
+
+
+def test_nothing_is_counted_as_unlike_where_nothing_was_compared(model, capsys):
+    write_image(Path("a.png"))
+    run(capsys, "--page", "page.html", "--differential", "d.csv", "a.png")
+    text = Path("page.html").read_text("utf-8")
+    assert "of them unsure.\n" in text and "0 unlike" not in text
+    assert len(re.findall(r"<td>\d</td>\n<td></td>", text)) == 2  # a row a class
+    table = pd.read_csv("d.csv")
+    assert table["unlike_training"].isna().all() and table["unsure"].notna().all()
 
 
 def test_the_same_images_give_the_same_page(model, capsys, monkeypatch):

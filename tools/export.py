@@ -15,7 +15,7 @@ from cytobalance.export.datasheet import FORMS, describe_cells, describe_classif
 from cytobalance.export.formats import write_folders, write_medmnist, write_shards
 from cytobalance.export.place import check_place, export_folder
 from cytobalance.prediction.reference import read_reference
-from cytobalance.prediction.statement import find_scores
+from cytobalance.prediction.statement import find_project, find_scores
 from cytobalance.report.card_facts import CENSUS, gather_data
 from cytobalance.report.datasheet import write_datasheet
 from cytobalance.study import places
@@ -71,10 +71,9 @@ def export_classifier(options: argparse.Namespace) -> None:
         )
         temperature = reference.temperature
     together = onnx_model.choose_trials(trials, options.trial, temperature)
-    folder = options.model.resolve()
-    study = folder.joinpath(*[".."] * len(places.classifier("*").parts)).resolve()
+    study, name = find_project(options.model), options.model.resolve().name
     facts = onnx_model.describe_model(
-        *(folder.name, trials, about, options.trial, temperature)
+        *(name, trials, about, options.trial, temperature)
     )
     model = onnx_model.build_onnx(together, about["size"], facts)
     images, what = onnx_model.sample_images(study / places.CELLS, about["size"])
@@ -83,7 +82,7 @@ def export_classifier(options: argparse.Namespace) -> None:
 
     scores = "the study's scores are of all trials together, not of this one"
     if options.trial is None:
-        _, scores = find_scores(study / places.scores(folder.name), about)
+        _, scores = find_scores(study / places.scores(name), about)
         scores = scores.replace(f"{study}/", "")  # no path of this machine
     checked = f"ONNX Runtime and PyTorch agree to {onnx_model.TOLERANCE:g} on {what}"
     with export_folder(options.output) as out:

@@ -19,7 +19,7 @@ from cytobalance.prediction.page import compose_page, render
 from cytobalance.prediction.reading import BATCH, Reader
 from cytobalance.prediction.reference import read_reference
 from cytobalance.prediction.rows import tabulate
-from cytobalance.prediction.statement import find_scores
+from cytobalance.prediction.statement import find_project, find_scores
 from cytobalance.study import places
 from cytobalance.study.devices import make_deterministic, pick_device
 from cytobalance.study.progress import show_progress
@@ -34,7 +34,7 @@ SOME_UNREAD = 3  # exit code: the table is whole, but some rows have a reason al
 def main() -> None:
     """A row a file: what it is taken for, how surely, or why it can't be read."""
     options = read_options()
-    check_outputs({name: getattr(options, name) for name in OUTPUTS})
+    check_outputs({name: getattr(options, name) for name in OUTPUTS}, options.images)
     make_deterministic()
     trials, about = load_ensemble(options.model, pick_device())
     judge = Judge(
@@ -46,26 +46,27 @@ def main() -> None:
     finder = Finder(options.subject)
     files = finder.find(options.images)
     tell(f"images are read as: {describe(facts)}, shrunk to {about['size']} px")
-    found = find_scores(find_metrics(options.model), about)
+    name = options.model.resolve().name
+    found = find_scores(find_project(options.model) / places.scores(name), about)
     for line in (found[1], *judge.describe()):
         tell(line)
     reader = Reader(facts, about["size"], THUMBNAIL if options.page else 0)
     classes = judge.classes
-    outcome = Outcome(Counts(classes), Gallery(classes, options.most))
+    counts = Counts(classes, compared=bool(judge.limits))
+    outcome = Outcome(counts, Gallery(classes, options.most))
     try:
         with open_table(options.output) as out:
             name_files(out, reader, files, judge, outcome)
-            if options.differential:
-                write_table(options.differential, outcome.counts.tabulate())
-            if options.page:
-                model = options.model.resolve().name
-                page = compose_page(model, judge, about["inputs"], found, outcome)
-                with atomic_file(options.page) as partial:
-                    partial.write_text(render(page), encoding="utf-8")
     except BaseException:
         done = f"{outcome.done} of {len(files)} files"
         tell(f"not finished: {done}; the table is not whole")
         raise
+    if options.differential:
+        write_table(options.differential, counts.tabulate())
+    if options.page:
+        page = compose_page(name, judge, about["inputs"], found, outcome)
+        with atomic_file(options.page) as partial:
+            partial.write_text(render(page), encoding="utf-8")
     unread = len(outcome.unread)
     tell(
         f"{outcome.done - unread} of {outcome.done} files predicted, {unread} can't be "
@@ -80,7 +81,7 @@ def name_files(
     out: IO[str], reader: Reader, files: list[File], judge: Judge, outcome: Outcome
 ) -> None:
     """Write the rows batch by batch, and add them to the outcome."""
-    total = -(-len(files) // BATCH)
+    total = max(1, -(-len(files) // BATCH))
     for batch in show_progress(
         *(reader.read_batches(files), total),
         desc="predicting",
@@ -164,13 +165,6 @@ def positive(text: str) -> int:
     if int(text) < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return int(text)
-
-
-def find_metrics(model: Path) -> Path:
-    """Where the project that holds the model's folder has its scores."""
-    folder = model.resolve()
-    study = folder.joinpath(*[".."] * len(places.classifier("*").parts))
-    return study.joinpath(places.scores(folder.name)).resolve()
 
 
 def tell(text: str) -> None:

@@ -19,7 +19,7 @@ def check_place(output: Path) -> None:
 
     What an earlier export wrote may be replaced, unless a file was changed or added.
     """
-    try:
+    with refuse_unwritable(f"--output {output}", output):
         if output.exists() and not _is_replaceable(output):
             raise StudyError(
                 f"--output {output} exists and is not as an export wrote it; name a "
@@ -30,11 +30,21 @@ def check_place(output: Path) -> None:
                 f"--output {output} is a place of the stage {stage}, whose run would "
                 "remove it; name another folder"
             )
-        there = next(place for place in output.absolute().parents if place.exists())
+
+
+@contextmanager
+def refuse_unwritable(words: str, path: Path) -> Iterator[None]:
+    """Refuse a path, `words` in the message, that can't be looked at or written.
+
+    After the checks of the block it writes a nameless file where the path would lie.
+    """
+    try:
+        yield
+        there = next(place for place in path.absolute().parents if place.exists())
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         raise StudyError(
-            f"--output {output} can't be written: {error.strerror}; name another place"
+            f"{words} can't be written: {error.strerror}; name another place"
         ) from None
 
 

@@ -17,10 +17,14 @@ COLUMNS = [
 
 
 class Counts:
-    """Cells of each subject and predicted class, counted batch by batch."""
+    """Cells of each subject and predicted class, counted batch by batch.
 
-    def __init__(self, classes: Sequence[str]):
-        self.classes = list(classes)
+    compared: whether cells are compared with those of training; where they are not,
+    none is counted as unlike them, and the table leaves that column empty.
+    """
+
+    def __init__(self, classes: Sequence[str], compared: bool):
+        self.classes, self.compared = list(classes), compared
         # Subject -> int [C, 3]: all cells, the unsure and the unlike ones.
         self.subjects: dict[str, np.ndarray] = {}
 
@@ -54,7 +58,8 @@ class Counts:
             table.insert(0, "subject", subject)
             table = table.assign(of=counts[:, 0].sum(), share=share)
             table = table.assign(low=edges[:, 0], high=edges[:, 1])
-            table = table.assign(unsure=counts[:, 1], unlike_training=counts[:, 2])
+            unlike = counts[:, 2] if self.compared else ""
+            table = table.assign(unsure=counts[:, 1], unlike_training=unlike)
             tables.append(table)
         return pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
 

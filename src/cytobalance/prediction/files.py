@@ -132,8 +132,13 @@ class Finder:
 
     def _subject(self, name: str, default: str) -> str:
         if self.pattern is None:
-            return default
+            return one_line(default)
         found = self.pattern.search(name)
         if found is None:
             return ""
-        return found[1] or "" if self.pattern.groups else found[0]
+        return one_line(found[1] or "" if self.pattern.groups else found[0])
+
+
+def one_line(name: str) -> str:
+    """A name may hold a line end, as macOS's `Icon\\r` does: a row stays a line."""
+    return name.replace("\r", "\\r").replace("\n", "\\n")

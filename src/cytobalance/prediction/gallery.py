@@ -13,8 +13,9 @@ from cytobalance.taxonomy import readable
 class Shown:
     """A cell: JPEG, file, confidence in 0..1, and its doubts in words.
 
-    unlike: in what it is unlike the training cells; fits_none: whether its set is
-    empty; others: further classes of its set; called: rare classes that it is called.
+    unlike: in what it is unlike the training cells; fits_none: whether its set holds
+    none but undecided classes, which every set holds; others: further classes of its
+    set; called: rare classes that it is called.
     """
 
     jpeg: bytes
@@ -64,7 +65,7 @@ class Gallery:
                 told["confidence"][k],
                 unlike=_name(told["unlike_training"][k], {"no"}),
                 unsure=told["unsure"][k] == "yes",
-                fits_none=not told["set"][k],
+                fits_none=not _name(told["set"][k], undecided - {label}),
                 others=_name(told["set"][k], undecided | {label}),
                 called=_name(told["called"][k], {label}),
             )

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,20 +9,25 @@ from typing import IO
 
 import pandas as pd
 
+from cytobalance.export.place import refuse_unwritable
 from cytobalance.sources.entry import is_image_name
+from cytobalance.sources.members import is_packed_name
 from cytobalance.study.runtime import StudyError, atomic_file
 
 
-def check_outputs(outputs: dict[str, Path | None]) -> None:
+def check_outputs(outputs: dict[str, Path | None], inputs: list[Path]) -> None:
     """Refuse, before the work, places where outputs can't or should not appear.
 
-    outputs: option -> its value.
+    outputs: option -> its value; inputs: the files and folders that are to be read.
     """
+    read = {os.path.realpath(path) for path in inputs}
     named: dict[Path, str] = {}
     for option, path in outputs.items():
         if path is None:
             continue
         check_output(f"--{option} {path}", path)
+        if os.path.realpath(path) in read:
+            raise StudyError(f"--{option} {path} is an input too; name another file")
         if (place := path.absolute()) in named:
             raise StudyError(
                 f"--{option} {path} is the same file as --{named[place]}; name another"
@@ -32,17 +36,14 @@ def check_outputs(outputs: dict[str, Path | None]) -> None:
 
 
 def check_output(words: str, path: Path) -> None:
-    try:
+    with refuse_unwritable(words, path):
         if path.exists() and not path.is_file():
             raise StudyError(f"{words} is no regular file; name a file")
-        if is_image_name(path.name):  # of `--output *.png`, the first is no table
+        # The first that the shell makes of `--output *.png` is no table.
+        if is_image_name(path.name):
             raise StudyError(f"{words} is the name of an image; name another file")
-        there = next(place for place in path.absolute().parents if place.exists())
-        tempfile.TemporaryFile(dir=there).close()
-    except OSError as error:
-        raise StudyError(
-            f"{words} can't be written: {error.strerror}; name another place"
-        ) from None
+        if is_packed_name(path.name):
+            raise StudyError(f"{words} is the name of an archive; name another file")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from cytobalance.prediction.counts import CONFIDENCE, find_shares
 from cytobalance.prediction.gallery import Shown
 from cytobalance.prediction.judgement import Judge
 from cytobalance.prediction.outcome import Outcome
+from cytobalance.report.wording import percent, span
 from cytobalance.taxonomy import readable
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -44,13 +45,15 @@ class Section:
 class NamedPage:
     """All that the page shows. unread: (file, reason); subjects: (name, cells, shares).
 
-    facts: lines on the model. The counts of `subjects` and `unread` are of all, the
+    facts: lines on the model; compared: whether cells were compared with those of
+    training. The counts of `subjects` and `unread` are of all, the
     lists of the first ones.
     """
 
     model: str
     facts: tuple[str, ...]
     simulated: bool
+    compared: bool
     level: str
     sections: tuple[Section, ...]
     subjects: tuple[tuple[str, int, tuple[str, ...]], ...]
@@ -107,6 +110,7 @@ def compose_page(
         model=model,
         facts=(words, *judge.describe()),
         simulated=any(about["origin"] == "simulated" for about in inputs.values()),
+        compared=counts.compared,
         level=f"{100 * CONFIDENCE:g} %",
         sections=tuple(sections),
         subjects=tuple(subjects),
@@ -130,9 +134,8 @@ def describe_shares(cells: np.ndarray) -> tuple[str, ...]:
     )
 
 
-def _in_percent(score: list[float] | None) -> str:
-    """`12.3 % [9.8, 15.2]`; a dash where there is none."""
-    if score is None or not np.isfinite(score[0]):
-        return "\N{EN DASH}"
-    value, low, high = (f"{100 * number:.1f}" for number in score)
-    return f"{value} % [{low}, {high}]"
+def _in_percent(score: list[float | None] | None) -> str:
+    """`12.3 % [9.8, 15.2]`, or `12.3 % no interval`; a dash where there is none."""
+    if score is None or score[0] is None or np.isnan(score[0]):
+        return percent(None)
+    return f"{percent(score[0])} {span(*score[1:])}"

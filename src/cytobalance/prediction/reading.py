@@ -56,9 +56,12 @@ class Reader:
     thumbnail: int = 0
 
     def read_batches(self, files: list[File]) -> Iterator[Batch]:
-        """Batches of at most BATCH files, decoded on all cores."""
+        """Batches of at most BATCH files, decoded on all cores.
+
+        Of no files it is one empty batch: its table still has a header.
+        """
         with ThreadPoolExecutor(count_cores()) as pool:
-            for start in range(0, len(files), BATCH):
+            for start in range(0, len(files) or 1, BATCH):
                 batch = files[start : start + BATCH]
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # decoders' chatter

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from cytobalance.prediction.files import one_line
 from cytobalance.prediction.judgement import Judge, Verdicts
 from cytobalance.prediction.reading import Batch
 
@@ -15,7 +16,7 @@ def tabulate(batch: Batch, verdicts: Verdicts, judge: Judge) -> pd.DataFrame:
     table = pd.DataFrame(describe_cells(verdicts, judge), index=read)
     table = table.reindex(range(len(batch.files)))
     table.insert(0, "file", [one_line(file.name) for file in batch.files])
-    table.insert(1, "subject", [one_line(file.subject) for file in batch.files])
+    table.insert(1, "subject", [file.subject for file in batch.files])
     return table.assign(reason=batch.reasons)
 
 
@@ -44,8 +45,3 @@ def describe_cells(verdicts: Verdicts, judge: Judge) -> dict[str, list]:
 
 def _join(names: list[str], chosen: np.ndarray) -> str:
     return "|".join(name for name, is_it in zip(names, chosen, strict=True) if is_it)
-
-
-def one_line(name: str) -> str:
-    """A name may hold a line end, as macOS's `Icon\\r` does: a row stays a line."""
-    return name.replace("\r", "\\r").replace("\n", "\\n")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from cytobalance.study import places
 from cytobalance.study.metrics import read_metrics
 from cytobalance.study.runtime import StudyError
 
@@ -11,6 +12,12 @@ NOT_HELD_OUT = {
     "paper": "no strangers to training",
     "source_out": "of a source that training lacked",
 }
+
+
+def find_project(model: Path) -> Path:
+    """The project that holds a classifier's folder, where it lies in one."""
+    above = [".."] * len(places.classifier("*").parts)
+    return model.resolve().joinpath(*above).resolve()
 
 
 def find_scores(path: Path, about: dict[str, Any]) -> tuple[dict[str, Any], str]:
