@@ -16,6 +16,7 @@ from cytobalance.assess.training_log import Drawings
 from cytobalance.assess.training_sheet import draw_training_sheet
 from cytobalance.curation.census_sheet import draw_class_counts, draw_samples
 from cytobalance.curation.copies_sheet import draw_gallery, draw_review
+from cytobalance.draw.html import keep_percent
 from cytobalance.draw.montage import enlarge, montage
 from cytobalance.draw.style import balancer_colours, class_colours
 from cytobalance.study.cells import CellSet
@@ -185,6 +186,14 @@ def test_training_sheet_shows_eight_moments_with_the_first_and_the_last(tmp_path
     first = path.read_bytes()
     draw_training_sheet(drawings, ("basophil", "monoblast"), path, "t", False)
     assert path.read_bytes() == first
+
+
+def test_a_number_and_its_percent_stay_together_in_text_alone():
+    skipped = """<a title="5 %, a > b" href='5 %.png'><style>b{left:5 %}</style>
+    <script type="application/json">{"a":"5 % <b>6 %</b>"}</script><!-- 5 % > 6 % -->"""
+    page = "5 % of {}it's 7 %, <b>5</b> % and 8 % more"
+    kept = "5\xa0% of {}it's 7\xa0%, <b>5</b> % and 8\xa0% more"
+    assert keep_percent(page.format(skipped)) == kept.format(skipped)
 
 
 def test_classes_outside_the_taxonomy_get_a_colour_of_their_own():

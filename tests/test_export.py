@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from PIL import Image
 
 import export
 from cytobalance.export import formats
+from cytobalance.report.datasheet import describe_set
 from cytobalance.study.metrics import write_metrics
 from cytobalance.study.runtime import run_stage
 from cytobalance.study.tables import REJECTED_COLUMNS, write_table
@@ -214,13 +216,23 @@ def test_a_class_that_a_part_lacks_is_refused_by_the_reader(here):
 
 def test_the_datasheet_says_what_is_there(here):
     sheet = Path("exports/folders/datasheet.md").read_text("utf-8")
-    assert "27 images of one cell each: 25 simulated cells and 2 synthetic" in sheet
+    assert (
+        sheet.count("27 images of one cell each: 25 simulated cells and 2 synth") == 2
+    )
+    assert "Simulated cells, 30 of" not in sheet  # those are the study's
     assert "5 cells of the study take no part" in sheet
     assert "| monoblast | 2 | 5 | 2 | 2 | 1 |" in sheet
     assert "| all |  | 15 | 2 | 6 | 4 |" in sheet
     assert "| pbc_simulated | 20 |" in sheet
     assert "made by c_wgan_gp" in sheet and "Not for diagnosis" in sheet
     assert "pbc_simulated MIT, as the simulator" in sheet  # of the study's chapters
+
+
+def test_the_size_in_front_is_that_of_the_exported_set():
+    facts = SimpleNamespace(title="a study", sources=(), simulated=False)
+    sizes = {27: "n<1K", 999_999: "100K<n<1M", 1_200_000: "1M<n<10M"}
+    for count, name in sizes.items():
+        assert describe_set(facts, count)["size_categories"] == [name]
 
 
 @pytest.mark.parametrize(

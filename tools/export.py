@@ -11,7 +11,12 @@ import torch
 
 from cytobalance.classify.ensemble import load_ensemble
 from cytobalance.export.cell_set import ExportSet, gather_set
-from cytobalance.export.datasheet import FORMS, describe_cells, describe_classifier
+from cytobalance.export.datasheet import (
+    FORMS,
+    describe_cells,
+    describe_classifier,
+    summarise,
+)
 from cytobalance.export.formats import write_folders, write_medmnist, write_shards
 from cytobalance.export.place import check_place, export_folder
 from cytobalance.prediction.reference import read_reference
@@ -104,7 +109,8 @@ def export_cells(options: argparse.Namespace) -> None:
         table = cells.table.copy()
         table.insert(0, "file", files)
         write_table(out / "metadata.csv", table)
-        sheet = write_datasheet(facts, chapters)
+        holds = summarise(cells, study.simulated)
+        sheet = write_datasheet(facts, chapters, (len(cells), holds))
         (out / DATASHEET).write_text(sheet, encoding="utf-8")
     made = int((cells.table["origin"] == "synthetic").sum())
     print(

@@ -41,16 +41,9 @@ def describe_cells(
 
     form: one of FORMS; simulated: whether its real cells are.
     """
-    real = int((cells.table["origin"] == "real").sum())
-    made = len(cells) - real
-    holds = (
-        f"{len(cells):,} images of one cell each: {real:,} "
-        f"{'simulated' if simulated else 'real'} cells and {made:,} synthetic ones, "
-        f"{cells.size} x {cells.size} pixels, RGB. {cells.left:,} cells of the study "
-        "take no part in this split."
-    )
+    left = f"{cells.left:,} cells of the study take no part in this split."
     rows = [
-        ("What it holds", holds),
+        ("What it holds", f"{summarise(cells, simulated)} {left}"),
         ("Files", FORMS[form]),
         ("How cells were dealt", f"{cells.protocol}, {PROTOCOLS[cells.protocol]}"),
         (
@@ -59,7 +52,7 @@ def describe_cells(
             "and weight how often each is drawn in training; its loss and its random "
             "changes of views are not in the files.",
         ),
-        ("Synthetic cells", _tell_synthetic(recipe) if made else "none"),
+        ("Synthetic cells", _tell_synthetic(recipe) if cells.synthetic else "none"),
         (
             "Limits",
             "Cropped and resized: no scale in micrometres is kept. Columns subject, "
@@ -74,6 +67,19 @@ def describe_cells(
     return (
         Chapter("This exported set", rows, _count_classes(cells)),
         Chapter("Sources of this set", (), (("source", "real cells"), shares)),
+    )
+
+
+def summarise(cells: ExportSet, simulated: bool) -> str:
+    """What an exported set holds, in a sentence.
+
+    simulated: whether its real cells are.
+    """
+    real = int((cells.table["origin"] == "real").sum())
+    return (
+        f"{len(cells):,} images of one cell each: {real:,} "
+        f"{'simulated' if simulated else 'real'} cells and {len(cells) - real:,} "
+        f"synthetic ones, {cells.size} x {cells.size} pixels, RGB."
     )
 
 

@@ -21,24 +21,36 @@ from cytobalance.report.checklist_openness import tell_checksums
 from cytobalance.taxonomy import readable
 
 # Sizes as model hubs name them: least number of cells -> name.
-_SIZES = {0: "n<1K", 1_000: "1K<n<10K", 10_000: "10K<n<100K", 100_000: "100K<n<1M"}
+_SIZES = {
+    **{0: "n<1K", 1_000: "1K<n<10K", 10_000: "10K<n<100K", 100_000: "100K<n<1M"},
+    1_000_000: "1M<n<10M",
+}
 
 
-def write_datasheet(facts: DataFacts, first: tuple[Chapter, ...] = ()) -> str:
-    """The datasheet as Markdown. first: chapters on a set that is exported."""
+def write_datasheet(
+    facts: DataFacts,
+    first: tuple[Chapter, ...] = (),
+    exported: tuple[int, str] | None = None,
+) -> str:
+    """The datasheet as Markdown.
+
+    first: chapters on a set that is exported; exported: its number of cells, and what
+    it holds in a sentence. Without them the sheet is of the study's cells.
+    """
     kind = "Simulated" if facts.simulated else "Real"
-    lead = (
-        f"{kind} cells, {facts.dataset['files']['kept']:,} of {len(facts.classes)} "
-        f"classes, {facts.size} x {facts.size} pixels. {WARNING}"
+    kept = facts.dataset["files"]["kept"]
+    count, lead = exported or (
+        kept,
+        f"{kind} cells, {kept:,} of {len(facts.classes)} classes, {facts.size} x "
+        f"{facts.size} pixels.",
     )
     title = f"Datasheet: {facts.title}"
     chapters = (*first, *list_chapters(facts))
-    return write_card(describe_set(facts), title, lead, chapters)
+    return write_card(describe_set(facts, count), title, f"{lead} {WARNING}", chapters)
 
 
-def describe_set(facts: DataFacts) -> dict[str, Any]:
+def describe_set(facts: DataFacts, count: int) -> dict[str, Any]:
     """Front matter, as a model hub reads it. Licences differ by source: `other`."""
-    count = facts.dataset["files"]["kept"]
     size = [name for least, name in _SIZES.items() if count >= least][-1]
     licences = {source.licence for source in facts.sources}
     licence = licences.pop() if len(licences) == 1 else None
