@@ -13,7 +13,13 @@ from jinja2 import Environment, FileSystemLoader
 
 from cytobalance.report.card_facts import gather_data
 from cytobalance.report.checklist import Checklist
-from cytobalance.report.checklist_data import list_data, tell_agreement
+from cytobalance.report.checklist_data import (
+    list_data,
+    tell_agreement,
+    tell_source,
+    tell_test_labels,
+)
+from cytobalance.report.checklist_model import tell_choice, tell_settings
 from cytobalance.report.checklist_results import tell_looks
 from cytobalance.report.datasheet import write_datasheet
 from cytobalance.report.explained import Explained
@@ -37,7 +43,7 @@ def test_the_diagram_counts_every_file_down_to_the_parts(facts):
     dataset, cells = facts.dataset, pd.read_csv("data/cells/cells.csv", dtype=str)
     assert sum(s.files for s in facts.sources) == dataset["files"]["total"]
     words = " ".join(text.words for text in flow.texts)
-    told = "; ".join(flow.told).replace("\N{NO-BREAK SPACE}", " ")
+    told = "; ".join(flow.sentences).replace("\N{NO-BREAK SPACE}", " ")
     for reasons in dataset["rejected"].values():
         for reason, count in reasons.items():
             assert f"{reason} {count}" in told
@@ -171,3 +177,35 @@ def test_maps_of_what_networks_looked_at_are_counted():
     )
     assert tell_looks([without]) is None
     assert "of 1 of 2 trainings" in tell_looks([with_maps, without])
+
+
+def test_without_a_rule_no_map_counts_as_applied_but_agreement_is_measured(facts):
+    assert "named in an expert's map" in tell_test_labels(facts)
+    study = read_settings("report")
+    study.relabel = study.relabel.model_copy(update={"rule": "original"})
+    original = gather_data(study, facts.dataset)
+    assert "no expert's map was applied" in tell_test_labels(original)
+    assert original.agreement == facts.agreement
+
+
+def test_a_local_source_is_neither_published_nor_retrospective(facts):
+    local = replace(facts.sources[0], origin="published", archive="lab", page=None)
+    assert "images of lab" in tell_source(local)
+    assert "published" not in tell_source(local)
+    assert "published images of lab" in tell_source(replace(local, page="https://x.y"))
+
+
+def test_settings_of_one_recipe_are_named(study_folder):
+    trainings = read_settings("report").trainings
+    key = next(iter(trainings))
+    recipe, name = key.split("-")
+    plain = {name: trainings[key]}
+    assert "with" not in tell_settings(plain, {key: trainings[key]})
+    more = trainings[key].model_copy(update={"trials": trainings[key].trials + 7})
+    text = tell_settings(plain, {key: more})
+    assert text.endswith(f"; {name} with {recipe}: trials {more.trials}")
+
+
+def test_the_checklist_says_whether_the_test_chose_the_best():
+    assert "Test cells choose nothing" in tell_choice({}, both=False)
+    assert "The test decides" in tell_choice({}, both=True)

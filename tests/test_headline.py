@@ -72,6 +72,7 @@ def study(
     records |= {"weighted_gan": (0.95, 0.86, 0.71)}
     return SimpleNamespace(
         simulated=False,
+        public=True,
         classifier="cnn",
         classifiers=("cnn",),
         rare=["monoblast"],
@@ -209,3 +210,10 @@ def test_the_page_says_which_cells_chose_the_best_recipe():
     both = facts_of(study(difference=added(0.04, 0.02, "helped"), cheap="plain"))
     assert "no say" not in both["Best recipe"]
     assert "the test decides whether" in both["Best recipe"]
+
+
+def test_images_are_called_published_only_where_the_sources_are_known_public_sets():
+    results = study()
+    assert "on published images of" in facts_of(results)["Not for diagnosis"]
+    results.public = False
+    assert "published" not in facts_of(results)["Not for diagnosis"]

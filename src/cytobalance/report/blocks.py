@@ -49,9 +49,9 @@ class GroupedTable:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture (PNG or WebP), with its words for those who can't see it."""
+    """A picture as WebP, with its words for those who can't see it."""
 
-    png: bytes
+    webp: bytes
     alt: str
     caption: str = ""
 

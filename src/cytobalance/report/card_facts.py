@@ -29,7 +29,7 @@ CENSUS = {
 # Packages whose versions can change a result.
 LIBRARIES = (
     *("torch", "torchvision", "timm", "scikit-learn", "numpy", "scipy", "pandas"),
-    *("pillow", "opencv-python-headless", "dvc"),
+    *("pillow", "opencv-python-headless", "crepes", "captum", "dvc"),
 )
 
 
@@ -58,7 +58,7 @@ class DataFacts:
 
     dataset: metrics/dataset.json. parts: class -> part -> cells, `thinned` among them;
     groups: part -> groups. judged: test cells that an expert's map names. agreement:
-    None where no map is applied.
+    None where the study has no map.
     """
 
     title: str
@@ -90,7 +90,6 @@ def gather_data(study: View, dataset: dict[str, Any]) -> DataFacts:
     hold_out = read_table(places.HOLD_OUT)
     files = pd.concat([cells, rejected])[["source", "file"]]
     maps = read_maps(study.relabel.maps, files)
-    known = study.relabel.maps and study.relabel.rule != "original"
     tested = hold_out.loc[hold_out["part"] == "test", "cell_id"]
     test = cells.loc[cells["cell_id"].isin(tested), ["source", "file"]]
     return DataFacts(
@@ -110,7 +109,7 @@ def gather_data(study: View, dataset: dict[str, Any]) -> DataFacts:
         parts=count_parts(hold_out, study.classes),
         groups=hold_out.groupby("part")["group"].nunique().to_dict(),
         judged=len(test.merge(maps[["source", "file"]].drop_duplicates())),
-        agreement=measure_agreement(maps) if known else None,
+        agreement=measure_agreement(maps) if study.relabel.maps else None,
     )
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cytobalance.report.markdown import escape, front_matter, heading, tabulate
+from cytobalance.report.wording import NOT_GIVEN
 
-NOT_GIVEN = "not given"
 WARNING = "Not for diagnosis."
 
 

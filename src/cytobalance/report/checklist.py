@@ -7,8 +7,8 @@ Radiology: Artificial Intelligence 2024;6(4):e240300. Numbers are theirs, words 
 from dataclasses import dataclass
 
 from cytobalance.report.markdown import front_matter, heading, tabulate
+from cytobalance.report.wording import NOT_GIVEN
 
-NOT_GIVEN = "not given"
 SOURCES = (
     "TRIPOD+AI: Collins et al., BMJ 2024;385:e078378",
     "CLAIM, update of 2024: Tejani et al., Radiology: Artificial Intelligence "

@@ -3,7 +3,7 @@
 from cytobalance.curation.agreement import Agreement
 from cytobalance.report.card_facts import DataFacts, SourceFacts
 from cytobalance.report.checklist import Item, Section
-from cytobalance.report.wording import list_words, percent
+from cytobalance.report.wording import NOT_GIVEN, list_words, percent
 from cytobalance.taxonomy import readable
 
 
@@ -113,10 +113,11 @@ def tell_source(source: SourceFacts) -> str:
     if source.origin == "simulated":
         where = f"simulated here in the layout {source.layout}"
     else:
-        where = f"images taken before this study (retrospective), {source.archive}"
+        images = "published images" if source.page else "images"
+        where = f"{images} of {source.archive}"
     parts = [f"{source.name}: {where}, {source.kept:,} of {source.files:,} files kept"]
     parts += filter(None, (source.citation, source.page))
-    return ", ".join([*parts, f"licence {source.licence or 'not given'}"])
+    return ", ".join([*parts, f"licence {source.licence or NOT_GIVEN}"])
 
 
 def tell_left_out(facts: DataFacts) -> str:
@@ -150,7 +151,7 @@ def tell_images(facts: DataFacts) -> str:
 def tell_selection(facts: DataFacts) -> str:
     """Classes that were made rare."""
     if not facts.thin:
-        return "All cells that could be read, once each; no class was thinned out."
+        return "All cells but those left out (see there); no class was thinned out."
     thin = ", ".join(f"{readable(k)} to {n:,}" for k, n in facts.thin.items())
     return f"Classes made rare in training: {thin}; their test cells all stayed."
 
@@ -170,6 +171,8 @@ def tell_size(facts: DataFacts) -> str:
 
 def tell_test_labels(facts: DataFacts) -> str:
     """Whether experts looked at test cells."""
+    if facts.rule == "original":
+        return "As in training: their source's label; no expert's map was applied."
     count = int(facts.parts["test"].sum())
     return (
         f"As in training: {facts.judged:,} of {count:,} test cells are named in an "

@@ -34,7 +34,7 @@ def list_models(
             Item(
                 "kinds of model, and all their settings",
                 *("12c", "22, 25"),
-                "; ".join(f"{n}: {describe_settings(s)}" for n, s in plain.items()),
+                tell_settings(plain, trainings),
             ),
             Item("first weights", "12c", "24", tell_weights(plain)),
             Item(
@@ -62,6 +62,24 @@ def list_models(
             ),
         ),
     )
+
+
+def tell_settings(
+    plain: Mapping[str, Classifier], trainings: Mapping[str, Classifier]
+) -> str:
+    """All settings of each classifier, then what single recipes set otherwise.
+
+    plain: classifier -> settings without balancing; trainings: of all recipes.
+    """
+    parts = [f"{name}: {describe_settings(s)}" for name, s in plain.items()]
+    for key, settings in trainings.items():
+        recipe, name = places.key_names(key)
+        usual = plain[name].model_dump(mode="json", exclude=_ASIDE - {"trials"})
+        values = settings.model_dump(mode="json", exclude=_ASIDE - {"trials"})
+        changed = [f"{k} {v}" for k, v in values.items() if v != usual[k]]
+        if changed:
+            parts.append(f"{name} with {recipe}: {', '.join(changed)}")
+    return "; ".join(parts)
 
 
 def describe_settings(settings: Classifier) -> str:
@@ -129,7 +147,8 @@ def tell_ensembles(results: Results) -> str:
     return (
         f"Trainings of each recipe: {listed}. Scores are of single trainings, "
         "averaged; `ensemble` of metrics/classifiers scores them together, with the "
-        "mean of their probabilities."
+        "mean of their probabilities, scaled by a temperature fitted on validation "
+        "cells."
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from cytobalance.report.card_facts import DataFacts
 from cytobalance.report.checklist import Item, Section
 from cytobalance.report.checklist_data import ask
+from cytobalance.report.wording import NOT_GIVEN
 from cytobalance.study import places
 
 
@@ -26,7 +27,7 @@ def list_openness(facts: DataFacts, versions: Mapping[str, str]) -> Section:
             Item(
                 *("code, models", "18f, 22", "43"),
                 "cytobalance, MIT licence; trained models are outputs of `dvc repro` "
-                f"in models/classifiers, licence {card.licence or 'not given'}.",
+                f"in models/classifiers, licence {card.licence or NOT_GIVEN}.",
             ),
             Item("seeds", "18f", "25", tell_seeds(facts)),
             Item(
@@ -45,11 +46,15 @@ def list_openness(facts: DataFacts, versions: Mapping[str, str]) -> Section:
 
 def tell_data(facts: DataFacts) -> str:
     """Licence of each source's images."""
-    parts = [f"{s.name} {s.licence or 'not given'}" for s in facts.sources]
     return (
-        f"Licences: {', '.join(parts)}. No archive is in the repository; the pictures "
-        "in plots/ show single cells."
+        f"Licences: {list_licences(facts)}. No archive is in the repository; the "
+        "pictures in plots/ show single cells."
     )
+
+
+def list_licences(facts: DataFacts) -> str:
+    """Each source with the licence of its images."""
+    return ", ".join(f"{s.name} {s.licence or NOT_GIVEN}" for s in facts.sources)
 
 
 def tell_seeds(facts: DataFacts) -> str:

@@ -1,4 +1,4 @@
-"""The checklist's questions on the study, its evaluation, results and openness."""
+"""The checklist's questions on the study, its evaluation, results and limits."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -7,10 +7,11 @@ from cytobalance.report.card_facts import DataFacts
 from cytobalance.report.checklist import Item, Section
 from cytobalance.report.checklist_data import ask
 from cytobalance.report.explained import Explained
+from cytobalance.report.galleries import choose_balancer
 from cytobalance.report.optimism_claims import describe_optimism
 from cytobalance.report.records import Record, balanced_accuracy
 from cytobalance.report.results import Results
-from cytobalance.report.wording import list_words, mean_count, percent, span
+from cytobalance.report.wording import list_words, name_confusion, percent, span
 from cytobalance.study.params import BASELINE
 from cytobalance.taxonomy import readable
 
@@ -167,7 +168,7 @@ def tell_internal(results: Results) -> str | None:
     test = results.shown[BASELINE]["test"]["all"]
     return (
         f"{test['cells']:,} cells in {test['groups']:,} groups, none of them "
-        "synthetic, that no training and no choice has seen."
+        "synthetic, that no training has seen."
     )
 
 
@@ -218,16 +219,13 @@ def _score(record: Record) -> str:
 def tell_failures(results: Results) -> str:
     """The most frequent confusions of the shown classifier without balancing."""
     record = results.shown[BASELINE]
-    parts = [
-        f"{readable(c['actual'])} taken for {readable(c['predicted'])} "
-        f"({mean_count(c['cells'])} cells, {percent(c['share'])} of the class)"
-        for c in record["test"]["all"]["top_confusions"]
-    ]
+    parts = [name_confusion(c) for c in record["test"]["all"]["top_confusions"]]
     if not parts:
         return f"{BASELINE} named every test cell rightly."
     return (
         f"Of {results.classifier} without balancing: {'; '.join(parts)}. Every miss "
-        "stands by cell id in metrics/classifiers, the surest on the page."
+        "stands by cell id in metrics/classifiers; the page has the surest of "
+        f"{choose_balancer(results.shown)}."
     )
 
 

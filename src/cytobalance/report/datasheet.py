@@ -17,7 +17,7 @@ from cytobalance.report.checklist_data import (
     tell_sources,
     tell_test_labels,
 )
-from cytobalance.report.checklist_openness import tell_checksums
+from cytobalance.report.checklist_openness import list_licences, tell_checksums
 from cytobalance.taxonomy import readable
 
 # Sizes as model hubs name them: least number of cells -> name.
@@ -137,12 +137,7 @@ def list_chapters(facts: DataFacts) -> tuple[Chapter, ...]:
         Chapter(
             "Distribution",
             (
-                (
-                    "Licences",
-                    "; ".join(
-                        f"{s.name} {s.licence or 'not given'}" for s in facts.sources
-                    ),
-                ),
+                ("Licences", list_licences(facts)),
                 ("Checksums", tell_checksums(facts)),
             ),
         ),

@@ -47,7 +47,7 @@ def list_facts(results: Results) -> tuple[Fact, ...]:
         "What it costs the common classes": _tell_cost(results),
         "What this test can't show": _tell_limits(results),
         "What the papers' protocol would have said": describe_optimism(results),
-        "Not for diagnosis": _warn(results.simulated),
+        "Not for diagnosis": _warn(results),
     }
     return tuple(Fact(term, text) for term, text in texts.items() if text)
 
@@ -189,13 +189,14 @@ def _size(score: dict[str, float], record: Record) -> str:
     return f"{100 * least_shown(score, record['confidence']):.0f}"
 
 
-def _warn(simulated: bool) -> str:
-    if simulated:
+def _warn(results: Results) -> str:
+    if results.simulated:
         return (
             "The cells are simulated, so no number here says anything about patients. "
             "This is no medical device."
         )
+    images = "published images" if results.public else "images"
     return (
-        "A research result on published images of these sources, not tested in a "
-        "laboratory's routine. This is no medical device."
+        f"A research result on {images} of these sources, not tested in a laboratory's "
+        "routine. This is no medical device."
     )

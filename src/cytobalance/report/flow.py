@@ -34,13 +34,13 @@ class Text:
 class Flow:
     """A drawing: boxes (x, y, w, h), lines (x1, y1, x2, y2, arrow), texts.
 
-    told: the same in words, a sentence a step.
+    sentences: the same in words, a sentence a step.
     """
 
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
     lines: list[tuple[float, float, float, float, bool]] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
     height: float = 1
     width: float = WIDTH
 
@@ -52,7 +52,7 @@ def draw_flow(facts: DataFacts) -> Flow:
     count = len(facts.sources)
     first = f"{files['total']:,} files or rows of {count} source{'s' * (count > 1)}"
     _box(flow, [first, *(f"{s.name}: {s.files:,}" for s in facts.sources)])
-    flow.told.append(first)
+    flow.sentences.append(first)
     left_out = [
         f"{sum(reasons.values()):,} left out {STAGES.get(stage, stage)}: "
         + "; ".join(f"{reason}\N{NO-BREAK SPACE}{n:,}" for reason, n in reasons.items())
@@ -63,7 +63,7 @@ def draw_flow(facts: DataFacts) -> Flow:
     second = f"{files['kept']:,} cells of {len(facts.classes)} classes"
     groups = f"in {dataset['groups']:,} groups"
     _box(flow, [second, groups])
-    flow.told.append(f"{second}, {groups}")
+    flow.sentences.append(f"{second}, {groups}")
     thinned = int(facts.parts["thinned"].sum())
     dealt = ["dealt in whole groups"]
     if thinned:
@@ -90,7 +90,7 @@ def _cut(words: str, most: int) -> str:
 
 def _arrow(flow: Flow, notes: list[str]) -> None:
     """An arrow down, with notes beside it."""
-    flow.told += notes
+    flow.sentences += notes
     top = flow.height
     lines = [line for note in notes for line in textwrap.wrap(note, MOST)]
     flow.height = top + LINE * len(lines) + 2 * PAD
@@ -120,5 +120,5 @@ def _draw_parts(flow: Flow, facts: DataFacts) -> None:
         for i, label in enumerate(counts.index):
             n = f"{int(counts.loc[label, part]):,}"
             flow.texts.append(Text(ENDS[part], top + (i + 4.5) * LINE, n, "end"))
-        flow.told.append(f"{name}: {total:,} cells in {groups:,} groups")
+        flow.sentences.append(f"{name}: {total:,} cells in {groups:,} groups")
     flow.height = bottom + 1

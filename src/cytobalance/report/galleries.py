@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cytobalance.draw.montage import enlarge
+from cytobalance.explain.selection import MISSES as OF_ONE_CONFUSION
 from cytobalance.report.blocks import encode_png
 from cytobalance.report.explained import Explained, Images, ShownCell
 from cytobalance.report.explorer import Tile
@@ -41,11 +42,15 @@ class Miss:
 
 @dataclass(frozen=True)
 class Galleries:
-    """Test cells as all trials of one balancer's classifier together name them."""
+    """Test cells as all trials of one balancer's classifier together name them.
+
+    most: misses of one confusion that are shown at most.
+    """
 
     balancer: str
     hits: tuple[Hit, ...]
     misses: tuple[Miss, ...]
+    most: int = OF_ONE_CONFUSION
 
 
 def gather_galleries(
@@ -60,7 +65,7 @@ def gather_galleries(
     records: balancer -> record, of one protocol and of `classifier`. tiles: the number
     of each cell's picture in the explorer.
     """
-    best = max(records, key=lambda name: validation_accuracy(records[name]))
+    best = choose_balancer(records)
     one = explained[best, classifier]
     classes = records[best]["classes"]
 
@@ -87,6 +92,11 @@ def gather_galleries(
             for cell in choose_misses(real)
         ),
     )
+
+
+def choose_balancer(records: dict[str, Record]) -> str:
+    """The balancer with the highest balanced accuracy on validation cells."""
+    return max(records, key=lambda name: validation_accuracy(records[name]))
 
 
 def title_cell(cell: ShownCell, classes: list[str]) -> str:

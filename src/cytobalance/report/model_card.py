@@ -14,7 +14,7 @@ from cytobalance.report.checklist_model import describe_settings
 from cytobalance.report.contest import choose_best
 from cytobalance.report.records import Record
 from cytobalance.report.results import Results
-from cytobalance.report.wording import mean_count, percent, span
+from cytobalance.report.wording import name_confusion, percent, span
 from cytobalance.study import places
 from cytobalance.study.stages import View
 from cytobalance.taxonomy import readable
@@ -57,7 +57,7 @@ def write_model_card(key: str, study: View, results: Results, facts: DataFacts) 
     title = f"{classifier} with {recipe}: {facts.title}"
     kind = "simulated" if facts.simulated else "real"
     lead = (
-        f"Names one of {len(record['classes'])} classes of {kind} blood cells from an "
+        f"Names one of {len(record['classes'])} classes of {kind} cells from an "
         f"image of one cell. {WARNING} {HELD_OUT[protocol]}"
     )
     place = places.classifier(key)
@@ -67,7 +67,11 @@ def write_model_card(key: str, study: View, results: Results, facts: DataFacts) 
             (
                 ("Kind and settings", describe_settings(settings)),
                 ("Trained with", f"{recipe}: {results.about[recipe]}"),
-                ("Trainings", f"{record['trials']}, whose probabilities are averaged"),
+                (
+                    "Trainings",
+                    f"{record['trials']}, whose probabilities are averaged, then "
+                    "scaled by a temperature fitted on validation cells",
+                ),
                 ("Classes", ", ".join(record["classes"])),
                 (
                     "Files",
@@ -88,7 +92,7 @@ def write_model_card(key: str, study: View, results: Results, facts: DataFacts) 
             code=(
                 f"dvc get REPOSITORY {place} --out {place}\n"
                 f"python tools/predict.py --model {place} "
-                f"--like {facts.sources[0].name} --output named.csv IMAGE|FOLDER"
+                "--like SOURCE --output named.csv IMAGE|FOLDER"
             ),
         ),
         Chapter("Factors", (("Sources", tell_sources(facts)),), _by_source(record)),
@@ -156,18 +160,15 @@ def _tell_scores(record: Record) -> list[tuple[str, str]]:
                 f"{percent(score['mean'])} {span(score['low'], score['high'])}",
             )
         )
-    rows.append(("calibration error (ECE)", f"{test['calibration']['ece']:.3f}"))
+    error = f"{test['calibration']['ece']:.3f}"
+    rows.append(("calibration error (ECE), after the temperature", error))
     level = f"{100 * record['confidence']:g} %"
     rows.append(("Intervals", f"{level}, of whole groups, for these trained files"))
     return rows
 
 
 def _tell_failures(record: Record) -> list[tuple[str, str]]:
-    parts = [
-        f"{readable(c['actual'])} taken for {readable(c['predicted'])} "
-        f"({mean_count(c['cells'])} cells)"
-        for c in record["ensemble"]["all"]["top_confusions"]
-    ]
+    parts = [name_confusion(c) for c in record["ensemble"]["all"]["top_confusions"]]
     return [("Most frequent confusions", "; ".join(parts) or "none")]
 
 

@@ -44,9 +44,8 @@ from cytobalance.report.shortcut_tables import Shortcuts, tabulate_shortcuts
 from cytobalance.report.source_out_tables import SourceOut
 from cytobalance.report.source_tables import tabulate_sources
 from cytobalance.report.standards import Standards
-from cytobalance.report.wording import mean_count, percent
+from cytobalance.report.wording import name_confusion
 from cytobalance.study.params import BASELINE
-from cytobalance.taxonomy import readable
 
 
 @dataclass(frozen=True)
@@ -186,9 +185,5 @@ def compose_page(
 
 def name_confusions(record: Record) -> str:
     """The two confusions that are most frequent, in words."""
-    texts = [
-        f"{readable(c['actual'])} taken for {readable(c['predicted'])}: "
-        f"{mean_count(c['cells'])} cells, {percent(c['share'])} of the class"
-        for c in record["test"]["all"]["top_confusions"][:2]
-    ]
+    texts = [name_confusion(c) for c in record["test"]["all"]["top_confusions"][:2]]
     return "Most frequent: " + "; ".join(texts) + "." if texts else "No confusion."

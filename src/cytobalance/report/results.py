@@ -15,6 +15,7 @@ from cytobalance.report.records import (
     read_records,
     select_records,
 )
+from cytobalance.sources.catalogue import find_public
 from cytobalance.study import places
 from cytobalance.study.params import BASELINE
 from cytobalance.study.stages import View
@@ -24,11 +25,12 @@ from cytobalance.study.stages import View
 class Results:
     """What a study's tables, charts and page are made of.
 
-    paper: the one that the study rebuilds, if any (published.py).
+    paper: the one that the study rebuilds, if any (published.py). public: whether each
+    source is a public set that the pipeline knows (sources/catalogue.py).
     protocol, classifier: those that are shown in full; shown: their records, balancer
-    -> record. rare: the rare classes. with_gan: balancers with a GAN's cells; cheap:
-    those without, save `plain`. about: balancer -> its recipe in words. twins:
-    balancer with a GAN -> the same recipe without its cells, where there is one.
+    -> record. rare: the rare classes. with_gan: balancers with a GAN's cells. about:
+    balancer -> its recipe in words. twins: balancer with a GAN -> the same recipe
+    without its cells, where there is one.
     deterministic: classifiers that one trial tells all of.
     gains: classifier -> balancer -> gain over `plain` on held-out cells.
     against_cheap: (balancer with a GAN, cheap one) -> gain, of the classifier that is
@@ -41,11 +43,11 @@ class Results:
     seed: int
     paper: str | None
     simulated: bool
+    public: bool
     protocols: tuple[str, ...]
     balancers: tuple[str, ...]
     classifiers: tuple[str, ...]
     with_gan: tuple[str, ...]
-    cheap: tuple[str, ...]
     about: dict[str, str]
     twins: dict[str, str]
     deterministic: tuple[str, ...]
@@ -122,11 +124,11 @@ def gather_results(study: View, hold_out: pd.DataFrame) -> Results:
         seed=study.study.seed,
         paper=study.study.paper,
         simulated=study.simulated,
+        public=all(find_public(s.archive or "") for s in study.sources.values()),
         protocols=tuple(study.protocols),
         balancers=tuple(study.balancers),
         classifiers=tuple(study.classifiers),
         with_gan=with_gan,
-        cheap=cheap,
         about={n: describe_recipe(recipe) for n, recipe in study.recipes.items()},
         twins={name: find_twin(name, study.recipes) for name in with_gan},
         deterministic=deterministic,

@@ -1,7 +1,12 @@
 """Numbers and lists as the page writes them."""
 
 import math
+from typing import Any
 
+from cytobalance.taxonomy import readable
+
+# In the place of an answer that only people can give.
+NOT_GIVEN = "not given"
 # In the place of limits that can't be had (docs/metrics.md).
 NO_INTERVAL = "no interval"
 
@@ -50,6 +55,13 @@ def point_span(gain: dict[str, float]) -> str:
 def joint_span(gain: dict[str, float]) -> str:
     """The limits of a gain that hold together with those of the others."""
     return point_span({"low": gain["joint_low"], "high": gain["joint_high"]})
+
+
+def name_confusion(confusion: dict[str, Any]) -> str:
+    """An entry of a record's `top_confusions`: `a taken for b (3 cells, 5.0 % ...)`."""
+    label, named = (readable(confusion[key]) for key in ("actual", "predicted"))
+    cells, share = mean_count(confusion["cells"]), percent(confusion["share"])
+    return f"{label} taken for {named} ({cells} cells, {share} of the class)"
 
 
 def list_words(words: list[str]) -> str:
