@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 # A script sees the modules beside it; the library is beside the stages.
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
@@ -36,12 +36,7 @@ def main() -> None:
     options = read_options()
     check_outputs({name: getattr(options, name) for name in OUTPUTS}, options.images)
     make_deterministic()
-    trials, about = load_ensemble(options.model, pick_device())
-    judge = Judge(
-        *(trials, about["classes"]),
-        read_reference(options.model, len(about["classes"]), about["predictions"]),
-        *(options.coverage, options.specificity),
-    )
+    judge, about = load_judge(options)
     facts = choose_input(about["inputs"], options.like)
     finder = Finder(options.subject)
     files = finder.find(options.images)
@@ -51,9 +46,8 @@ def main() -> None:
     for line in (found[1], *judge.describe()):
         tell(line)
     reader = Reader(facts, about["size"], THUMBNAIL if options.page else 0)
-    classes = judge.classes
-    counts = Counts(classes, compared=bool(judge.limits))
-    outcome = Outcome(counts, Gallery(classes, options.most))
+    counts = Counts(judge.classes, compared=bool(judge.limits))
+    outcome = Outcome(counts, Gallery(judge.classes, options.most))
     try:
         with open_table(options.output) as out:
             name_files(out, reader, files, judge, outcome)
@@ -77,6 +71,17 @@ def main() -> None:
         sys.exit(SOME_UNREAD)
 
 
+def load_judge(options: argparse.Namespace) -> tuple[Judge, dict[str, Any]]:
+    """All trials with their validation cells, and what the model files tell."""
+    trials, about = load_ensemble(options.model, pick_device())
+    judge = Judge(
+        *(trials, about["classes"]),
+        read_reference(options.model, len(about["classes"]), about["predictions"]),
+        *(options.coverage, options.specificity),
+    )
+    return judge, about
+
+
 def name_files(
     out: IO[str], reader: Reader, files: list[File], judge: Judge, outcome: Outcome
 ) -> None:
@@ -93,67 +98,6 @@ def name_files(
         outcome.add(batch, verdicts, judge)
 
 
-def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="Exit code: 0 all files predicted; 3 some could not be read, each a row "
-        "with its reason; 1 stopped, with one line that says why; 2 wrong options.",
-    )
-    parser.add_argument("--model", required=True, type=Path, metavar="FOLDER")
-    parser.add_argument(
-        "--like",
-        metavar="SOURCE",
-        help="the study's source that the images are like, where its sources differ",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="CSV",
-        help="write here instead of to the terminal; appears when it is whole",
-    )
-    parser.add_argument(
-        "--differential",
-        type=Path,
-        metavar="CSV",
-        help="write the share of each class in each subject here",
-    )
-    parser.add_argument(
-        "--page",
-        type=Path,
-        metavar="HTML",
-        help="write a page of the counts and of the cells here",
-    )
-    parser.add_argument(
-        "--most",
-        type=positive,
-        default=60,
-        metavar="N",
-        help="cells of a class that the page shows (%(default)s)",
-    )
-    parser.add_argument(
-        "--subject",
-        metavar="PATTERN",
-        help="regular expression that finds the subject in a file's path; else it is "
-        "the first level of folders",
-    )
-    parser.add_argument(
-        "--coverage",
-        type=fraction,
-        default=0.9,
-        metavar="PART",
-        help="of each class's cells, whose sets are to hold the class (%(default)s)",
-    )
-    parser.add_argument(
-        "--specificity",
-        type=fraction,
-        default=0.99,
-        metavar="PART",
-        help="of other classes' cells, not to be called a rare class (%(default)s)",
-    )
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE|FOLDER|ARCHIVE")
-    return parser.parse_args()
-
-
 def fraction(text: str) -> float:
     value = float(text)
     if not 0 < value < 1:
@@ -165,6 +109,59 @@ def positive(text: str) -> int:
     if int(text) < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return int(text)
+
+
+# Name, type, default, what stands for the value, and help of each option.
+OPTIONS = (
+    (
+        *("like", str, None, "SOURCE"),
+        "the study's source that the images are like, where its sources differ",
+    ),
+    (
+        *("output", Path, None, "CSV"),
+        "write here instead of to the terminal; appears when it is whole",
+    ),
+    (
+        *("differential", Path, None, "CSV"),
+        "write the share of each class in each subject here",
+    ),
+    (
+        *("page", Path, None, "HTML"),
+        "write a page of the counts and of the cells here",
+    ),
+    (
+        *("most", positive, 60, "N"),
+        "cells of a class that the page shows (%(default)s)",
+    ),
+    (
+        *("subject", str, None, "PATTERN"),
+        "regular expression that finds the subject in a file's path; else it is the "
+        "first level of folders",
+    ),
+    (
+        *("coverage", fraction, 0.9, "PART"),
+        "of each class's cells, whose sets are to hold the class (%(default)s)",
+    ),
+    (
+        *("specificity", fraction, 0.99, "PART"),
+        "of other classes' cells, not to be called a rare class (%(default)s)",
+    ),
+)
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Exit code: 0 all files predicted; 3 some could not be read, each a row "
+        "with its reason; 1 stopped, with one line that says why; 2 wrong options.",
+    )
+    parser.add_argument("--model", required=True, type=Path, metavar="FOLDER")
+    for name, kind, default, metavar, words in OPTIONS:
+        parser.add_argument(
+            f"--{name}", type=kind, default=default, metavar=metavar, help=words
+        )
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE|FOLDER|ARCHIVE")
+    return parser.parse_args()
 
 
 def tell(text: str) -> None:
