@@ -45,13 +45,15 @@ def tabulate_temperature(records: dict[str, Record]) -> Table | None:
             continue
         scaled, sets = record["temperature"], record["sets"]
         before, after = scaled["before"], scaled["after"]
-        told = [s["reached"][0] for s in sets["classes"].values() if _is_told(s)]
+        reached = [s["reached"][0] for s in sets["classes"].values() if _is_told(s)]
         rows.append(
             (
                 Cell(name, strong=True),
                 f"{scaled['temperature']:.2f}",
                 *(f"{before[k]:.3f} \N{RIGHTWARDS ARROW} {after[k]:.3f}" for k in FIT),
-                f"{percent(min(told))} to {percent(max(told))}" if told else "",
+                f"{percent(min(reached))} to {percent(max(reached))}"
+                if reached
+                else "",
                 percent(sets["sure"]),
                 "" if sets["sure_right"] is None else percent(sets["sure_right"]),
             )

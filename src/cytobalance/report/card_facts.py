@@ -116,7 +116,7 @@ def gather_data(study: View, dataset: dict[str, Any]) -> DataFacts:
 def _gather_sources(
     study: View, cells: pd.DataFrame, files: pd.DataFrame
 ) -> Iterable[SourceFacts]:
-    found = _read_survey()
+    survey = _read_survey()
     for name, source in study.sources.items():
         own = cells[cells["source"] == name]
         subjects = own.loc[own["subject"] != "", "subject"]
@@ -127,7 +127,7 @@ def _gather_sources(
             layout=source.layout,
             crop=source.crop,
             archive=source.archive,
-            sha256=((found.get(name) or {}).get("found") or {}).get("sha256"),
+            sha256=((survey.get(name) or {}).get("found") or {}).get("sha256"),
             licence=source.licence or _of(public, "licence"),
             citation=_of(public, "citation"),
             page=_of(public, "page"),

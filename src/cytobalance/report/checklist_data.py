@@ -128,10 +128,10 @@ def tell_left_out(facts: DataFacts) -> str:
         for reason, count in counts.items()
     ]
     files = facts.dataset["files"]
-    told = f": {'; '.join(reasons)}" if reasons else ""
+    why = f": {'; '.join(reasons)}" if reasons else ""
     return (
         f"{files['rejected']:,} of {files['total']:,} files or rows were left out"
-        f"{told}. data/cells/rejected.csv has each with its reason; nothing is imputed."
+        f"{why}. data/cells/rejected.csv has each with its reason; nothing is imputed."
     )
 
 
@@ -141,9 +141,9 @@ def tell_images(facts: DataFacts) -> str:
     crop = ", ".join(
         f"{s.name} {s.crop:g}{' px' if s.crop > 1 else ''}" for s in facts.sources
     )
-    told = f"{next(iter(crops)):g}" if len(crops) == 1 else crop
+    text = f"{next(iter(crops)):g}" if len(crops) == 1 else crop
     return (
-        f"The centre of each image (crop {told}) was resized to {facts.size} x "
+        f"The centre of each image (crop {text}) was resized to {facts.size} x "
         f"{facts.size} pixels, RGB. Copies: {facts.dataset['related']['note']}."
     )
 
@@ -184,16 +184,16 @@ def tell_agreement(agreement: Agreement | None) -> str | None:
     """Opinions and Cohen's kappa; None where no two annotators share a file."""
     if not agreement or not agreement.shared:
         return None
-    told = (
+    text = (
         f"{agreement.opinions:,} opinions of {agreement.annotators} annotators on "
         f"{agreement.files:,} files; {agreement.agreed:,} of {agreement.shared:,} "
         "files with several opinions have one answer"
     )
     if not agreement.kappas:
-        return f"{told}; Cohen's kappa is undefined."
+        return f"{text}; Cohen's kappa is undefined."
     low, high = min(agreement.kappas), max(agreement.kappas)
     pairs = f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f} between pairs"
-    return f"{told}; Cohen's kappa {pairs}, on files that the maps name alone."
+    return f"{text}; Cohen's kappa {pairs}, on files that the maps name alone."
 
 
 def tell_groups(facts: DataFacts) -> str:
@@ -201,10 +201,10 @@ def tell_groups(facts: DataFacts) -> str:
     named = sum(source.with_subject for source in facts.sources)
     subjects = sum(source.subjects for source in facts.sources)
     kept = facts.dataset["files"]["kept"]
-    told = f"{named:,} of {kept:,} cells name their subject ({subjects:,} subjects)"
+    text = f"{named:,} of {kept:,} cells name their subject ({subjects:,} subjects)"
     if named < kept:
-        told += "; each other cell counts as a subject of its own, save copies"
-    return f"Whole groups, of one subject or of copies of a cell. {told}."
+        text += "; each other cell counts as a subject of its own, save copies"
+    return f"Whole groups, of one subject or of copies of a cell. {text}."
 
 
 def tell_parts(facts: DataFacts) -> str:

@@ -154,11 +154,11 @@ def tell_ensembles(results: Results) -> str:
 
 def tell_output(results: Results) -> str:
     """Probabilities, and thresholds of the rare classes where there are any."""
-    told = "A probability for each class; the class with the highest is named."
+    text = "A probability for each class; the class with the highest is named."
     ranking = results.shown[BASELINE].get("ranking")
     if not ranking:
-        return told
+        return text
     return (
-        f"{told} For rare classes also a threshold at specificity "
+        f"{text} For rare classes also a threshold at specificity "
         f"{ranking['specificity']:g}, chosen on validation cells."
     )

@@ -59,10 +59,10 @@ def list_licences(facts: DataFacts) -> str:
 
 def tell_seeds(facts: DataFacts) -> str:
     """The seeds of params.yaml."""
-    told = f"study.seed {facts.seed}"
+    text = f"study.seed {facts.seed}"
     if facts.simulator_seed is not None:
-        told += f", simulator.seed {facts.simulator_seed}"
-    return f"{told}; each use derives its own stream from it by name."
+        text += f", simulator.seed {facts.simulator_seed}"
+    return f"{text}; each use derives its own stream from it by name."
 
 
 def tell_checksums(facts: DataFacts) -> str:

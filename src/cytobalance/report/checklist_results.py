@@ -174,12 +174,12 @@ def tell_internal(results: Results) -> str | None:
 
 def tell_difference(results: Results) -> str:
     """What each protocol tests on."""
-    told = {
+    tests = {
         "heldout": "heldout: cells of the same sources and classes, none synthetic",
         "paper": "paper: pooled cells, some synthetic, which balancing has seen",
         "source_out": "source_out: cells of a source that training lacked",
     }
-    return "; ".join(told[name] for name in results.protocols) + "."
+    return "; ".join(tests[name] for name in results.protocols) + "."
 
 
 def tell_external(results: Results) -> str | None:
@@ -235,15 +235,15 @@ def tell_recalibration(results: Results, adjusted: Collection[str]) -> str | Non
     Recipes that adjust them, and the temperature of all trials together, which needs
     real test cells; None without either.
     """
-    told = [_tell_adjusted(results, adjusted), _tell_temperature(results)]
-    return " ".join(filter(None, told)) or None
+    parts = [_tell_adjusted(results, adjusted), _tell_temperature(results)]
+    return " ".join(filter(None, parts)) or None
 
 
 def _tell_temperature(results: Results) -> str:
-    found = {n: r["temperature"] for n, r in results.shown.items() if "sets" in r}
+    scaled = {n: r["temperature"] for n, r in results.shown.items() if "sets" in r}
     parts = [
         f"{name} {about['before']['ece']:.3f} and {about['after']['ece']:.3f}"
-        for name, about in found.items()
+        for name, about in scaled.items()
     ]
     return bool(parts) * (
         "All trials together are scaled by a temperature fitted on validation cells; "
@@ -268,5 +268,5 @@ def _tell_adjusted(results: Results, adjusted: Collection[str]) -> str:
 def tell_limits(facts: DataFacts) -> str:
     """What the census warns of."""
     warnings = facts.dataset["warnings"]
-    told = "The sources chose which cells to publish: shares are theirs."
-    return " ".join([told, *(f"{text[:1].upper()}{text[1:]}." for text in warnings)])
+    text = "The sources chose which cells to publish: shares are theirs."
+    return " ".join([text, *(f"{w[:1].upper()}{w[1:]}." for w in warnings)])

@@ -64,19 +64,8 @@ def describe_set(facts: DataFacts, count: int) -> dict[str, Any]:
 
 
 def list_chapters(facts: DataFacts) -> tuple[Chapter, ...]:
-    """The seven sections, with what is known."""
-    card, dataset = facts.card, facts.dataset
-    related = f"{tell_groups(facts)} Copies: {dataset['related']['note']}."
-    by_source = dataset["class_by_source"]
-    names = [source.name for source in facts.sources]
-    counts = [
-        [
-            readable(label),
-            *(f"{by_source.get(label, {}).get(name, 0):,}" for name in names),
-            *(f"{int(row[part]):,}" for part in ("train", "validation", "test")),
-        ]
-        for label, row in facts.parts.iterrows()
-    ]
+    """The seven sections, with what the study and its card hold."""
+    card = facts.card
     return (
         Chapter(
             "Motivation",
@@ -85,25 +74,7 @@ def list_chapters(facts: DataFacts) -> tuple[Chapter, ...]:
                 ("Who made and paid for it", card.funding),
             ),
         ),
-        Chapter(
-            "Composition",
-            (
-                ("What an instance is", "an image of one cell, with its class"),
-                ("How many", tell_size(facts)),
-                ("Is it all there is", tell_selection(facts)),
-                ("What is missing", tell_left_out(facts)),
-                (
-                    "How instances are related",
-                    related,
-                ),
-                ("Faults and doubts", "; ".join(dataset["warnings"]) or "none noted"),
-                ("People", card.subjects),
-            ),
-            table=(
-                ("class", *names, "training", "validation", "test"),
-                counts,
-            ),
-        ),
+        _tell_composition(facts),
         Chapter(
             "Collection process",
             (
@@ -113,20 +84,7 @@ def list_chapters(facts: DataFacts) -> tuple[Chapter, ...]:
                 ("Ethics and consent", card.ethics),
             ),
         ),
-        Chapter(
-            "Preprocessing, cleaning, labelling",
-            (
-                ("Images", tell_images(facts)),
-                ("Labels", card.reference_standard),
-                (
-                    "Experts' corrections",
-                    f"{dataset['relabelled']:,} images, rule {facts.rule}",
-                ),
-                ("Labels of test cells", tell_test_labels(facts)),
-                ("Agreement of annotators", tell_agreement(facts.agreement)),
-                ("Is the raw data kept", "data/raw holds each archive as published"),
-            ),
-        ),
+        _tell_labelling(facts),
         Chapter(
             "Uses",
             (
@@ -142,4 +100,48 @@ def list_chapters(facts: DataFacts) -> tuple[Chapter, ...]:
             ),
         ),
         Chapter("Maintenance", (("Contact", card.contact),)),
+    )
+
+
+def _tell_composition(facts: DataFacts) -> Chapter:
+    """With the cells of each class in each source and each part."""
+    dataset = facts.dataset
+    by_source = dataset["class_by_source"]
+    names = [source.name for source in facts.sources]
+    counts = [
+        [
+            readable(label),
+            *(f"{by_source.get(label, {}).get(name, 0):,}" for name in names),
+            *(f"{int(row[part]):,}" for part in ("train", "validation", "test")),
+        ]
+        for label, row in facts.parts.iterrows()
+    ]
+    related = f"{tell_groups(facts)} Copies: {dataset['related']['note']}."
+    return Chapter(
+        "Composition",
+        (
+            ("What an instance is", "an image of one cell, with its class"),
+            ("How many", tell_size(facts)),
+            ("Is it all there is", tell_selection(facts)),
+            ("What is missing", tell_left_out(facts)),
+            ("How instances are related", related),
+            ("Faults and doubts", "; ".join(dataset["warnings"]) or "none noted"),
+            ("People", facts.card.subjects),
+        ),
+        table=(("class", *names, "training", "validation", "test"), counts),
+    )
+
+
+def _tell_labelling(facts: DataFacts) -> Chapter:
+    corrections = f"{facts.dataset['relabelled']:,} images, rule {facts.rule}"
+    return Chapter(
+        "Preprocessing, cleaning, labelling",
+        (
+            ("Images", tell_images(facts)),
+            ("Labels", facts.card.reference_standard),
+            ("Experts' corrections", corrections),
+            ("Labels of test cells", tell_test_labels(facts)),
+            ("Agreement of annotators", tell_agreement(facts.agreement)),
+            ("Is the raw data kept", "data/raw holds each archive as published"),
+        ),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from cytobalance.classify.settings import Classifier
 from cytobalance.report.card_facts import DataFacts
 from cytobalance.report.cards import WARNING, Chapter, licence_of, write_card
 from cytobalance.report.checklist_data import tell_images, tell_sources
@@ -60,41 +61,9 @@ def write_model_card(key: str, study: View, results: Results, facts: DataFacts) 
         f"Names one of {len(record['classes'])} classes of {kind} cells from an "
         f"image of one cell. {WARNING} {HELD_OUT[protocol]}"
     )
-    place = places.classifier(key)
     chapters = (
-        Chapter(
-            "Model details",
-            (
-                ("Kind and settings", describe_settings(settings)),
-                ("Trained with", f"{recipe}: {results.about[recipe]}"),
-                (
-                    "Trainings",
-                    f"{record['trials']}, whose probabilities are averaged, then "
-                    "scaled by a temperature fitted on validation cells",
-                ),
-                ("Classes", ", ".join(record["classes"])),
-                (
-                    "Files",
-                    f"{place}, an output of train_classifier@{key}",
-                ),
-                (
-                    "Checksums and versions",
-                    "dvc.lock holds the hash of the files and of all that made them; "
-                    f"SHA-256 of its predictions: {record['predictions']}",
-                ),
-                ("Licence", facts.card.licence),
-                ("Contact", facts.card.contact),
-            ),
-        ),
-        Chapter(
-            "Intended use",
-            (("Use", facts.card.intended_use), ("Not for", "diagnosis")),
-            code=(
-                f"dvc get REPOSITORY {place} --out {place}\n"
-                f"python tools/predict.py --model {place} "
-                "--like SOURCE --output named.csv IMAGE|FOLDER"
-            ),
-        ),
+        Chapter("Model details", _tell_model(key, settings, results, facts)),
+        _tell_use(key, facts),
         Chapter("Factors", (("Sources", tell_sources(facts)),), _by_source(record)),
         Chapter("Training data", _tell_training(record, facts)),
         Chapter("Evaluation data and metrics", _tell_scores(record)),
@@ -110,6 +79,44 @@ def write_model_card(key: str, study: View, results: Results, facts: DataFacts) 
     )
     about = describe_model(key, settings.kind, record, facts)
     return write_card(about, title, lead, chapters)
+
+
+def _tell_model(
+    key: str, settings: Classifier, results: Results, facts: DataFacts
+) -> list[tuple[str, str | None]]:
+    recipe = places.key_names(key)[1]
+    record = results.records[places.key_names(key)]
+    return [
+        ("Kind and settings", describe_settings(settings)),
+        ("Trained with", f"{recipe}: {results.about[recipe]}"),
+        (
+            "Trainings",
+            f"{record['trials']}, whose probabilities are averaged, then scaled by a "
+            "temperature fitted on validation cells",
+        ),
+        ("Classes", ", ".join(record["classes"])),
+        ("Files", f"{places.classifier(key)}, an output of train_classifier@{key}"),
+        (
+            "Checksums and versions",
+            "dvc.lock holds the hash of the files and of all that made them; SHA-256 "
+            f"of its predictions: {record['predictions']}",
+        ),
+        ("Licence", facts.card.licence),
+        ("Contact", facts.card.contact),
+    ]
+
+
+def _tell_use(key: str, facts: DataFacts) -> Chapter:
+    place = places.classifier(key)
+    return Chapter(
+        "Intended use",
+        (("Use", facts.card.intended_use), ("Not for", "diagnosis")),
+        code=(
+            f"dvc get REPOSITORY {place} --out {place}\n"
+            f"python tools/predict.py --model {place} "
+            "--like SOURCE --output named.csv IMAGE|FOLDER"
+        ),
+    )
 
 
 def describe_model(

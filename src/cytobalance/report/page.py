@@ -70,7 +70,7 @@ class Page:
     charts: dict[str, bytes]
     scores: Table
     parts: GroupedTable
-    parts_told: str
+    parts_text: str
     other_scores: dict[str, Table]
     heat: HeatTable
     deterministic: tuple[str, ...]
@@ -136,7 +136,7 @@ def compose_page(
         charts=charts,
         scores=tabulate_scores(results, results.classifier),
         parts=tabulate_parts(results),
-        parts_told=tell_parts(results),
+        parts_text=tell_parts(results),
         other_scores={
             name: tabulate_scores(results, name)
             for name in results.classifiers
