@@ -88,6 +88,13 @@ def test_ldam_asks_more_of_a_rare_class():
     torch.testing.assert_close(late, losses("ldam") * factors[LABELS])
 
 
+def test_a_part_that_no_loss_reads_is_refused():
+    assert Recipe(loss="ldam", loss_from=0.8, loss_beta=0.9).weighs
+    for parts in ({"loss": "ldam"}, {"loss": "focal"}, {}):
+        with pytest.raises(ValueError, match="loss_beta needs the loss"):
+            Recipe(loss_beta=0.9, **parts)
+
+
 def test_a_unit_head_answers_with_cosines_and_is_linear():
     head = torch.nn.Linear(4, 3)
     make_unit_head(head)

@@ -99,7 +99,7 @@ class Recipe(Group):
     def _check_loss(self):
         users = {
             "loss_adjustment": ("logit_adjusted",),
-            "loss_beta": ("effective_number", "ldam"),
+            "loss_beta": ("effective_number", *["ldam"] * (self.loss_from > 0)),
             "loss_gamma": ("focal",),
             "loss_from": [loss for loss in LOSSES if loss != "cross_entropy"],
         }
