@@ -203,16 +203,26 @@ def test_without_a_terminal_it_looks_once_and_a_cut_lock_is_no_crash(project):
 def test_ctrl_c_ends_it_cleanly(project):
     ours, its = pty.openpty()
     words = [*WATCH, "--every", "60"]
-    with subprocess.Popen(words, stdout=its, stderr=its) as view:
+    # A shell's background jobs, as these tests may be, ignore the signal.
+    with subprocess.Popen(
+        words, stdout=its, stderr=its, preexec_fn=heed_interrupts
+    ) as view:
         os.close(its)
-        seen = b""
-        while b"Ctrl-C" not in seen:
-            seen += os.read(ours, 4096)
-        assert b"nothing runs now" in seen and psutil.pid_exists(view.pid)
-        time.sleep(0.05)
-        view.send_signal(signal.SIGINT)
-        assert view.wait(30) == 0
+        try:
+            seen = b""
+            while b"Ctrl-C" not in seen:
+                seen += os.read(ours, 4096)
+            assert b"nothing runs now" in seen and psutil.pid_exists(view.pid)
+            time.sleep(0.05)
+            view.send_signal(signal.SIGINT)
+            assert view.wait(30) == 0
+        finally:
+            view.kill()
     os.close(ours)
+
+
+def heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_time_left_of_a_first_run_comes_from_its_count():
