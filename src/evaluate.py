@@ -1,6 +1,6 @@
 """Stage `evaluate`: all scores of one classifier's predictions."""
 
-from cytobalance.evaluate.doubt import describe_doubt, scaled
+from cytobalance.evaluate.doubt import describe_doubt, fit_together, scaled
 from cytobalance.evaluate.evaluation import summarise_scores
 from cytobalance.evaluate.predictions import Predictions, read_predictions
 from cytobalance.evaluate.ranking import rare_classes
@@ -11,7 +11,6 @@ from cytobalance.evaluate.record import (
     mean_views,
     read_curves,
 )
-from cytobalance.prediction.temperature import fit_temperature
 from cytobalance.study import places
 from cytobalance.study.cells import hash_file
 from cytobalance.study.metrics import write_metrics
@@ -37,8 +36,7 @@ def main() -> None:
     test = parts["test"]
     evaluate, seed = study.evaluate, study.study.seed
     split = read_table(places.split(protocol, balancer))
-    checked = parts["validation"].of_origin("real").ensemble
-    temperature = fit_temperature(checked.probability[0], checked.label)
+    temperature = fit_together(parts["validation"])
     rare = rare_classes(read_table(places.HOLD_OUT), study.classes)
     record = {
         "simulated": study.simulated,

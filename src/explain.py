@@ -2,10 +2,9 @@
 
 from cytobalance.classify.cells import check_split
 from cytobalance.classify.classifier import load_classifier
-from cytobalance.evaluate.doubt import scaled
+from cytobalance.evaluate.doubt import fit_together, scaled
 from cytobalance.evaluate.predictions import Predictions, read_predictions
 from cytobalance.explain.explanation import explain_classifier
-from cytobalance.prediction.temperature import fit_temperature
 from cytobalance.study import places
 from cytobalance.study.cells import read_cells
 from cytobalance.study.devices import make_deterministic, pick_device
@@ -65,9 +64,7 @@ def main() -> None:
 
 def together(test: Predictions, validation: Predictions) -> Predictions:
     """All trials as one classifier, with the probabilities that `predict` gives."""
-    checked = validation.of_origin("real").ensemble
-    temperature = fit_temperature(checked.probability[0], checked.label)
-    return scaled(test.ensemble, temperature)
+    return scaled(test.ensemble, fit_together(validation))
 
 
 if __name__ == "__main__":

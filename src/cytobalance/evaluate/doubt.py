@@ -14,8 +14,14 @@ from cytobalance.evaluate.calibration import (
 from cytobalance.evaluate.intervals import design_effect, wilson
 from cytobalance.evaluate.predictions import Predictions
 from cytobalance.prediction.sets import Conformal, find_unsure, needed_cells
-from cytobalance.prediction.temperature import scale
+from cytobalance.prediction.temperature import fit_temperature, scale
 from cytobalance.study.settings import Evaluate
+
+
+def fit_together(validation: Predictions) -> float:
+    """The temperature of all trials together, fitted on the real validation cells."""
+    checked = validation.of_origin("real").ensemble
+    return fit_temperature(checked.probability[0], checked.label)
 
 
 def scaled(predictions: Predictions, temperature: float) -> Predictions:
